@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libvpc: compile an eBPF program once, write values into the finished object, load and attach it.
+ *
+ * One error contract for all calls: 0 or a count on success, a negative errno on failure. On failure every ret_
+ * parameter is untouched, and `error` (may be NULL) says what failed, where, and what to do. The library never prints,
+ * exits or aborts, and starts no thread. Objects are not locked: use each from one thread at a time; different objects
+ * may be used from different threads, but vpc_template_prepare() must not run while another thread opens or loads a
+ * libbpf object, since libbpf's table of program handlers is global.
+ *
+ * Ownership is in the name: _new and _open give an object that _free takes back; _free accepts NULL and returns NULL.
+ * Structures with a leading `size` are extended at their end: set it to sizeof, zero the rest.
+ */
+#ifndef VPC_VPC_H
+#define VPC_VPC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VPC_API __attribute__((visibility("default")))
+
+/* Where a failing call says what, where and what to do: one line, no newline, always terminated. */
+struct vpc_error {
+	char text[512];
+};
+
+/* "1.0.0" */
+VPC_API const char *vpc_version(void);
+
+/* ---- values ---- */
+
+enum vpc_value_type {
+	VPC_VALUE_INTEGER = 1, /* decimal or 0x; an IPv4 address is accepted for 4 bytes (network order), see vpc_value_parse */
+	VPC_VALUE_IPV4,
+	VPC_VALUE_IPV6,
+	VPC_VALUE_MAC,
+	VPC_VALUE_BYTES, /* hexadecimal digits, two a byte */
+};
+
+#define VPC_VALUE_WIDTH 16
+
+/* A value as it stands in the program's memory: addresses in network byte order, integers in the object's. */
+struct vpc_value {
+	uint8_t bytes[VPC_VALUE_WIDTH];
+	uint8_t width; /* 1 to 16 */
+};
+
+enum vpc_site {
+	VPC_SITE_CONSTANT = 1, /* named constant: an lddw against a symbol of the parameter section */
+	VPC_SITE_GLOBAL,       /* variable in .data, .rodata or .bss */
+	VPC_SITE_PLACEHOLDER,  /* a chosen constant in the instructions */
+};
+
+/* What is known of a parameter. Strings live as long as the template. */
+struct vpc_parameter {
+	const char *name;
+	const char *description; /* "" if none is declared */
+	enum vpc_site site;
+	enum vpc_value_type type;
+	uint16_t width;  /* bytes; of one element if elements > 1 */
+	uint16_t elements; /* of an array; 1 otherwise */
+	uint64_t lowest, highest; /* inclusive; integers only */
+	bool has_default;         /* may be left unset */
+	struct vpc_value default_value;
+	const char *section;      /* ".data", ".rodata.vpc", ...; "" for placeholders */
+	uint32_t offset;          /* in the section */
+	uint32_t sites;           /* instructions that use it, over all programs */
+};
+
+/*
+ * Reads a value as people write it: "4097", "0x1001", "10.0.0.2", "fd00::2", "02:00:00:00:00:01".
+ *
+ * Integer parameters of 4 bytes also take an IPv4 address, of 16 an IPv6 address, of 6 a MAC: stored in network byte
+ * order. Returns 0; -EINVAL if the text is no value of the type; -ERANGE if outside the declared range or width.
+ */
+VPC_API int vpc_value_parse(const struct vpc_parameter *parameter, const char *text, struct vpc_value *ret_value, struct vpc_error *error);
+
+/* Writes the value as people read it into buffer (64 bytes are always enough). Returns the length, or -ENOSPC. */
+VPC_API int vpc_value_format(const struct vpc_parameter *parameter, const struct vpc_value *value, char *buffer, size_t size);
+
+/* One parameter with its value. For array variables: `element` names which; 0 otherwise. */
+struct vpc_setting {
+	const char *name;
+	uint32_t element;
+	struct vpc_value value;
+};
+
+/* ---- templates ---- */
+
+struct vpc_template;
+
+/* A raw placeholder in an object that others compiled. */
+struct vpc_placeholder {
+	const char *name;   /* by which it is set */
+	uint64_t constant;  /* as the source wrote it, e.g. 0xFEDCBA98 */
+	uint8_t width;      /* 4 or 8 bytes; 0: 4 if the constant fits, else 8 */
+	int32_t expected;   /* sites that must be found; 0: at least one */
+};
+
+struct vpc_template_options {
+	size_t size;
+	const char *program; /* only this program and what it calls; NULL: all */
+	const struct vpc_placeholder *placeholders;
+	size_t placeholder_count;
+};
+
+/* Reads an object; touches neither the kernel nor the file system otherwise. The bytes are copied. */
+VPC_API int vpc_template_open_file(const char *path, const struct vpc_template_options *options, struct vpc_template **ret_template, struct vpc_error *error);
+VPC_API int vpc_template_open_memory(const char *name, const void *bytes, size_t length, const struct vpc_template_options *options, struct vpc_template **ret_template, struct vpc_error *error);
+VPC_API struct vpc_template *vpc_template_free(struct vpc_template *template_);
+
+/* The objects embedded in the library: "pod", "node", ... -ENOENT if there is none of that name. */
+VPC_API int vpc_template_open_builtin(const char *name, const struct vpc_template_options *options, struct vpc_template **ret_template, struct vpc_error *error);
+
+/* SHA-256 of the object's bytes in hexadecimal, 64 digits and NUL. */
+VPC_API const char *vpc_template_hash(const struct vpc_template *template_);
+VPC_API const char *vpc_template_name(const struct vpc_template *template_);
+
+VPC_API size_t vpc_template_program_count(const struct vpc_template *template_);
+VPC_API const char *vpc_template_program_name(const struct vpc_template *template_, size_t index);
+VPC_API const char *vpc_template_program_section(const struct vpc_template *template_, size_t index);
+
+VPC_API size_t vpc_template_parameter_count(const struct vpc_template *template_);
+VPC_API const struct vpc_parameter *vpc_template_parameter(const struct vpc_template *template_, size_t index);
+/* NULL if there is none of that name. */
+VPC_API const struct vpc_parameter *vpc_template_find_parameter(const struct vpc_template *template_, const char *name);
+
+/* Reads "name=value" or "name[3]=value". The setting's name points into the template. */
+VPC_API int vpc_template_parse_setting(const struct vpc_template *template_, const char *text, struct vpc_setting *ret_setting, struct vpc_error *error);
+
+/* Writes a copy of the object with the settings in it, loadable by ip, tc and bpftool. The caller frees *ret_bytes with free(). */
+VPC_API int vpc_template_patch(const struct vpc_template *template_, const struct vpc_setting *settings, size_t count, void **ret_bytes, size_t *ret_length, struct vpc_error *error);
+
+enum vpc_direction { VPC_INGRESS = 1, VPC_EGRESS, VPC_XDP };
+
+struct vpc_prepare_options {
+	size_t size;
+	enum vpc_direction direction; /* decides the program type; 0: as the sections say */
+	const char *pin_directory;    /* where maps that are pinned by name live; NULL: none is pinned */
+};
+
+/*
+ * Makes the template's maps, lets libbpf relocate its programs, and keeps their instructions. Once for each template.
+ * Needs CAP_BPF and CAP_NET_ADMIN.
+ */
+VPC_API int vpc_template_prepare(struct vpc_template *template_, const struct vpc_prepare_options *options, struct vpc_error *error);
+
+/* File descriptor of a prepared template's map; the template keeps it. -ENOENT if there is none of that name. */
+VPC_API int vpc_template_map_fd(const struct vpc_template *template_, const char *name);
+
+/* ---- instances ---- */
+
+/* A loaded program with its values. */
+struct vpc_instance;
+
+/*
+ * Copies the program's instructions, writes the settings and loads the copy: all settings or none. Every parameter that
+ * the program uses must be set or have a default; globals keep their value. Instances of one template and program with
+ * equal values share one loaded program.
+ *
+ * Errors: -ENOENT unknown program or parameter, -EINVAL missing value or wrong width, -ERANGE out of range, -EILSEQ a
+ * value that the encoding of a site cannot carry, or what the kernel said (its verifier's last words are in the error).
+ */
+VPC_API int vpc_instance_load(struct vpc_template *template_, const char *program, const struct vpc_setting *settings, size_t count, struct vpc_instance **ret_instance, struct vpc_error *error);
+VPC_API struct vpc_instance *vpc_instance_free(struct vpc_instance *instance);
+
+VPC_API int vpc_instance_fd(const struct vpc_instance *instance);
+VPC_API uint32_t vpc_instance_id(const struct vpc_instance *instance);
+VPC_API uint64_t vpc_instance_tag(const struct vpc_instance *instance); /* as the kernel reported it at load, big-endian bytes read as a number */
+VPC_API const struct vpc_template *vpc_instance_template(const struct vpc_instance *instance);
+
+/* ---- attachment ---- */
+
+enum vpc_hook { VPC_HOOK_AUTO, VPC_HOOK_TCX, VPC_HOOK_CLSACT, VPC_HOOK_XDP_NATIVE, VPC_HOOK_XDP_GENERIC };
+
+struct vpc_attach_options {
+	size_t size;
+	enum vpc_hook hook;        /* AUTO: tcx, else clsact; native XDP, else generic */
+	const char *pin_directory; /* e.g. "/sys/fs/bpf/libvpc/v1"; must be on a bpffs; NULL: "/sys/fs/bpf/libvpc/v<layout>" */
+	const char *owner;         /* who holds the hook, "vpcctl" or "agent": another owner's is refused; NULL: "vpcctl" */
+};
+
+/* What stands on a hook of ours, as noted at attachment. Also the pinned record. */
+struct vpc_attachment {
+	uint32_t ifindex;
+	enum vpc_direction direction;
+	enum vpc_hook hook;
+	uint32_t program_id;
+	uint64_t program_tag;
+	char owner[16];
+	char program[32];
+	char template_hash[65];
+	char values[512]; /* "name=value name=value ..." */
+};
+
+/*
+ * Attaches the instance, or replaces what this owner attached there before, at the head of the chain; programs of
+ * others stay and still run. No packet passes unfiltered during a replacement. The result is read back and compared.
+ *
+ * Errors: -EBUSY another owner of libvpc holds the hook, or a foreign program ahead cannot be passed; -ENODEV no such
+ * interface; -ENOTSUP the hook is not there; -EIO what was read back differs.
+ */
+VPC_API int vpc_attach(const struct vpc_instance *instance, uint32_t ifindex, enum vpc_direction direction, const struct vpc_attach_options *options, struct vpc_error *error);
+
+/* Removes what this owner attached. -ENOENT if nothing is attached. */
+VPC_API int vpc_detach(uint32_t ifindex, enum vpc_direction direction, const struct vpc_attach_options *options, struct vpc_error *error);
+
+/*
+ * Compares what is attached with what was noted. Returns 0 if it stands at its place with the noted id and tag;
+ * -ENOENT never attached or removed by somebody; -ESTALE another program or not at the head any more.
+ */
+VPC_API int vpc_attachment_check(uint32_t ifindex, enum vpc_direction direction, const struct vpc_attach_options *options, struct vpc_attachment *ret_attachment, struct vpc_error *error);
+
+/* Calls visit for every attachment recorded below the pin directory, until it returns non-zero, which is returned. */
+VPC_API int vpc_attachment_each(const struct vpc_attach_options *options, int (*visit)(const struct vpc_attachment *attachment, void *context), void *context, struct vpc_error *error);
+
+/* ---- a node's datapath ---- */
+
+enum vpc_encapsulation { VPC_VXLAN = 1, VPC_VLAN = 2 };
+
+struct vpc_datapath;
+
+struct vpc_datapath_options {
+	size_t size;
+	const char *pin_directory;  /* NULL: "/sys/fs/bpf/libvpc/v<layout>" */
+	uint32_t uplink_ifindex;
+	uint8_t underlay[16];       /* this node's underlay address, IPv4-mapped for IPv4 */
+	uint16_t udp_port;          /* VXLAN; 0: 14789 */
+	const char *vxlan_device;   /* NULL: "libvpc-vxlan" */
+	uint32_t flow_entries;      /* 0: 65536 */
+};
+
+/*
+ * Opens the datapath of this node (network namespace): finds what is pinned or makes it, makes the VXLAN device, and
+ * attaches from_vxlan there and from_trunk to the uplink. A restart finds everything in place and changes nothing.
+ * -EPROTO: pins of a newer layout.
+ */
+VPC_API int vpc_datapath_open(const struct vpc_datapath_options *options, struct vpc_datapath **ret_datapath, struct vpc_error *error);
+/* Releases memory and descriptors; the kernel state stays. */
+VPC_API struct vpc_datapath *vpc_datapath_free(struct vpc_datapath *datapath);
+/* Removes all kernel state of this node: programs, pins, VXLAN device. */
+VPC_API int vpc_datapath_remove(struct vpc_datapath *datapath, struct vpc_error *error);
+
+/* A Pod on this node. Addresses: zeros if it has none of that family; at most VPC_POD_NEXT_HOPS gateways. */
+#define VPC_POD_NEXT_HOPS 8
+struct vpc_pod {
+	uint32_t ifindex; /* host side of its veth */
+	enum vpc_encapsulation encapsulation;
+	uint32_t network_id; /* VNI or VLAN ID */
+	uint8_t mac[6];
+	uint8_t host_mac[6];
+	uint8_t ipv4[4];
+	uint8_t ipv6[16];
+	uint32_t mtu; /* 0: from the uplink and the encapsulation */
+	uint8_t next_hops[VPC_POD_NEXT_HOPS][16]; /* IPv4-mapped for IPv4 */
+	uint32_t next_hop_count;
+};
+
+/* How long the steps of an injection took, nanoseconds. */
+struct vpc_timing {
+	uint64_t patch, load, attach, total;
+};
+
+/*
+ * Writes the Pod's constants into its programs, attaches them, reads them back, and makes it a member. Order: programs
+ * first, membership last. Repeating it with the same values changes nothing. ret_timing may be NULL.
+ */
+VPC_API int vpc_datapath_put_pod(struct vpc_datapath *datapath, const struct vpc_pod *pod, struct vpc_timing *ret_timing, struct vpc_error *error);
+/* Programs that drop everything, for a Pod that must not have a network (yet). */
+VPC_API int vpc_datapath_confine(struct vpc_datapath *datapath, uint32_t ifindex, struct vpc_error *error);
+/* Removes membership first, then programs, pins, flows and records. Works when the interface is gone already. 0 if there was nothing. */
+VPC_API int vpc_datapath_delete_pod(struct vpc_datapath *datapath, const struct vpc_pod *pod, struct vpc_error *error);
+/* 0 if the Pod's programs and entries are as put; else as vpc_attachment_check(). */
+VPC_API int vpc_datapath_check_pod(struct vpc_datapath *datapath, const struct vpc_pod *pod, struct vpc_error *error);
+/* Every Pod found in the kernel's records. */
+VPC_API int vpc_datapath_each_pod(struct vpc_datapath *datapath, int (*visit)(const struct vpc_pod *pod, void *context), void *context, struct vpc_error *error);
+
+/* A member of a VPC on another node. */
+struct vpc_remote {
+	enum vpc_encapsulation encapsulation;
+	uint32_t network_id;
+	uint8_t address[16];  /* IPv4-mapped for IPv4 */
+	uint8_t node[16];     /* underlay address of its node */
+	uint8_t mac[6];
+	uint8_t node_mac[6];  /* of the node's uplink */
+};
+
+/*
+ * Makes the remote members of one network exactly these: adds, changes and removes what differs, additions first. Only
+ * networks with a Pod here need it; count 0 removes all.
+ */
+VPC_API int vpc_datapath_set_remotes(struct vpc_datapath *datapath, enum vpc_encapsulation encapsulation, uint32_t network_id, const struct vpc_remote *remotes, size_t count, struct vpc_error *error);
+/* Makes the known nodes exactly these underlay addresses (16 bytes each). */
+VPC_API int vpc_datapath_set_nodes(struct vpc_datapath *datapath, const uint8_t (*addresses)[16], size_t count, struct vpc_error *error);
+/* Makes the local addresses exactly these (for probes). The caller follows address changes. */
+VPC_API int vpc_datapath_set_node_addresses(struct vpc_datapath *datapath, const uint8_t (*addresses)[16], size_t count, struct vpc_error *error);
+
+/* One line of `allow` or `allowFrom`. */
+struct vpc_rule_spec {
+	bool from;            /* allowFrom */
+	uint8_t address[16];  /* IPv4-mapped for IPv4 */
+	uint8_t prefix;       /* bits of the family: 0 to 32 or 128 */
+	bool is_ipv4;
+	uint8_t protocol;     /* IPPROTO_*; 0: all */
+	uint16_t first_port, last_port; /* 0, 65535: all */
+};
+/* Makes the rules of one network exactly these; a packet meets either the old rules or the new ones for each prefix. */
+VPC_API int vpc_datapath_set_rules(struct vpc_datapath *datapath, enum vpc_encapsulation encapsulation, uint32_t network_id, const struct vpc_rule_spec *rules, size_t count, struct vpc_error *error);
+
+/* Compares programs and pins of the node itself (from_vxlan, from_trunk, steps) and repairs; returns the number of repairs. */
+VPC_API int vpc_datapath_repair(struct vpc_datapath *datapath, struct vpc_error *error);
+
+/* ---- counters ---- */
+
+struct vpc_drop {
+	enum vpc_encapsulation encapsulation; /* 0 if the network is not known */
+	uint32_t network_id;
+	const char *reason;      /* "FOREIGN_MAC" */
+	const char *description;
+	uint64_t count;
+};
+/* pin_directory NULL: the default. */
+VPC_API int vpc_drops_each(const char *pin_directory, int (*visit)(const struct vpc_drop *drop, void *context), void *context, struct vpc_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
