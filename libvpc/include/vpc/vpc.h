@@ -114,7 +114,10 @@ VPC_API int vpc_template_open_file(const char *path, const struct vpc_template_o
 VPC_API int vpc_template_open_memory(const char *name, const void *bytes, size_t length, const struct vpc_template_options *options, struct vpc_template **ret_template, struct vpc_error *error);
 VPC_API struct vpc_template *vpc_template_free(struct vpc_template *template_);
 
-/* The objects embedded in the library: "pod", "node", ... -ENOENT if there is none of that name. */
+/*
+ * The objects embedded in the library, by the name of their source: "pod" (from_pod, to_pod), "node" (from_vxlan,
+ * from_trunk), "steps" (the shared programs), "confine" (drop everything). -ENOENT if there is none of that name.
+ */
 VPC_API int vpc_template_open_builtin(const char *name, const struct vpc_template_options *options, struct vpc_template **ret_template, struct vpc_error *error);
 
 /* SHA-256 of the object's bytes in hexadecimal, 64 digits and NUL. */
@@ -172,6 +175,9 @@ VPC_API struct vpc_instance *vpc_instance_free(struct vpc_instance *instance);
 VPC_API int vpc_instance_fd(const struct vpc_instance *instance);
 VPC_API uint32_t vpc_instance_id(const struct vpc_instance *instance);
 VPC_API uint64_t vpc_instance_tag(const struct vpc_instance *instance); /* as the kernel reported it at load, big-endian bytes read as a number */
+VPC_API const char *vpc_instance_program(const struct vpc_instance *instance);
+/* Every setting that is not a default, as "name=value name=value"; lives as long as the instance. */
+VPC_API const char *vpc_instance_values(const struct vpc_instance *instance);
 VPC_API const struct vpc_template *vpc_instance_template(const struct vpc_instance *instance);
 
 /* ---- attachment ---- */
