@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "command_line.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct option_text {
+	const char *name, *argument, *text;
+};
+
+#define OPTION_AS_TEXT(name, word, argument, text) {word, argument, text},
+static const struct option_text OPTION_TEXTS[] = {OPTIONS(OPTION_AS_TEXT)};
+
+__attribute__((format(printf, 2, 3)))
+static enum exit_status wrong(struct vpc_error *error, const char *format, ...) {
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(error->text, sizeof error->text, format, arguments);
+	va_end(arguments);
+	return EXIT_USAGE;
+}
+
+/* The verb that the first words name; *ret_words is how many they are. */
+static const struct verb *find_verb(int argc, char **argv, int *ret_words) {
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		const char *space = strchr(VERBS[i].name, ' ');
+		size_t first = space ? (size_t)(space - VERBS[i].name) : strlen(VERBS[i].name);
+		if (argc < 2 || strlen(argv[1]) != first || strncmp(argv[1], VERBS[i].name, first))
+			continue;
+		if (space && (argc < 3 || strcmp(argv[2], space + 1)))
+			continue;
+		*ret_words = space ? 2 : 1;
+		return &VERBS[i];
+	}
+	return NULL;
+}
+
+static enum exit_status unknown_verb(int argc, char **argv, struct vpc_error *error) {
+	if (argc < 2)
+		return wrong(error, "no verb; 'vpcctl --help' lists them");
+	if (strcmp(argv[1], "template") == 0)
+		return wrong(error, "template: '%s' is neither show nor patch", argc > 2 ? argv[2] : "");
+	return wrong(error, "'%s' is no verb; 'vpcctl --help' lists them", argv[1]);
+}
+
+static int find_option(const char *word, size_t length) {
+	if (length == 2 && strncmp(word, "-o", 2) == 0)
+		return OPTION_OUTPUT;
+	if (length == 2 && strncmp(word, "-h", 2) == 0)
+		return OPTION_HELP;
+	for (int i = 0; i < OPTION_COUNT; i++)
+		if (length == strlen(OPTION_TEXTS[i].name) + 2 && strncmp(word, "--", 2) == 0 && strncmp(word + 2, OPTION_TEXTS[i].name, length - 2) == 0)
+			return i;
+	return -1;
+}
+
+/* "target_addr=0xFEDCBA98:2" */
+static enum exit_status read_placeholder(const char *text, struct command_line *line, struct vpc_error *error) {
+	if (line->placeholder_count == MOST_REPEATED)
+		return wrong(error, "--placeholder: at most %d are possible", MOST_REPEATED);
+	struct vpc_placeholder *placeholder = &line->placeholders[line->placeholder_count];
+	char *name = line->placeholder_names[line->placeholder_count];
+	const char *equals = strchr(text, '=');
+	size_t length = equals ? (size_t)(equals - text) : 0;
+	if (length == 0 || length >= sizeof line->placeholder_names[0])
+		return wrong(error, "--placeholder %s: expected NAME=CONSTANT[:COUNT], like target_addr=0xFEDCBA98:1", text);
+
+	char *end = NULL;
+	errno = 0;
+	placeholder->constant = strtoull(equals + 1, &end, strncmp(equals + 1, "0x", 2) == 0 ? 16 : 10);
+	if (errno || end == equals + 1 || equals[1] == '-' || equals[1] == '+' || (*end && *end != ':'))
+		return wrong(error, "--placeholder %s: '%s' is not a decimal or hexadecimal number of at most 64 bits", text, equals + 1);
+	if (*end == ':') {
+		const char *count = end + 1;
+		long expected = strtol(count, &end, 10);
+		if (errno || *count < '0' || *count > '9' || *end || expected < 1 || expected > 1000000)
+			return wrong(error, "--placeholder %s: the count '%s' is not within 1 to 1000000", text, count);
+		placeholder->expected = (int32_t)expected;
+	}
+	memcpy(name, text, length);
+	placeholder->name = name;
+	line->placeholder_count++;
+	return EXIT_DONE;
+}
+
+static enum exit_status read_direction(const char *text, enum vpc_direction *ret_direction, struct vpc_error *error) {
+	static const struct {
+		const char *name;
+		enum vpc_direction direction;
+	} DIRECTIONS[] = {{"ingress", VPC_INGRESS}, {"egress", VPC_EGRESS}, {"xdp", VPC_XDP}};
+	for (size_t i = 0; i < sizeof DIRECTIONS / sizeof *DIRECTIONS; i++)
+		if (strcmp(text, DIRECTIONS[i].name) == 0)
+			return *ret_direction = DIRECTIONS[i].direction, EXIT_DONE;
+	return wrong(error, "--direction: '%s' is not ingress, egress or xdp", text);
+}
+
+static enum exit_status read_hook(const char *text, enum vpc_hook *ret_hook, struct vpc_error *error) {
+	static const struct {
+		const char *name;
+		enum vpc_hook hook;
+	} HOOKS[] = {{"tcx", VPC_HOOK_TCX}, {"clsact", VPC_HOOK_CLSACT}, {"xdp-native", VPC_HOOK_XDP_NATIVE}, {"xdp-generic", VPC_HOOK_XDP_GENERIC}};
+	for (size_t i = 0; i < sizeof HOOKS / sizeof *HOOKS; i++)
+		if (strcmp(text, HOOKS[i].name) == 0)
+			return *ret_hook = HOOKS[i].hook, EXIT_DONE;
+	return wrong(error, "--hook: '%s' is not tcx, clsact, xdp-native or xdp-generic", text);
+}
+
+static enum exit_status read_value(int option, const char *value, struct command_line *line, struct vpc_error *error) {
+	switch (option) {
+	case OPTION_SET:
+		if (line->set_count == MOST_REPEATED)
+			return wrong(error, "--set: at most %d are possible", MOST_REPEATED);
+		line->sets[line->set_count++] = value;
+		return EXIT_DONE;
+	case OPTION_PLACEHOLDER: return read_placeholder(value, line, error);
+	case OPTION_DIRECTION: return read_direction(value, &line->direction, error);
+	case OPTION_HOOK: return read_hook(value, &line->hook, error);
+	case OPTION_OUTPUT:
+		line->json = strcmp(value, "json") == 0;
+		if (!line->json && !(line->verb->required & WITH(OUTPUT)))
+			return wrong(error, "-o: '%s' is not a format of '%s'; json is", value, line->verb->name);
+		return EXIT_DONE;
+	default: return EXIT_DONE;
+	}
+}
+
+/* One option at argv[*at], which moves past it. */
+static enum exit_status read_option(int argc, char **argv, int *at, struct command_line *line, struct vpc_error *error) {
+	const char *word = argv[*at], *equals = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
+	int option = find_option(word, equals ? (size_t)(equals - word) : strlen(word));
+	if (option < 0 || !((line->verb->required | line->verb->optional) & (1u << option)))
+		return wrong(error, "'%s' is no option of '%s'; 'vpcctl %s --help' lists them", word, line->verb->name, line->verb->name);
+	if (!OPTION_TEXTS[option].argument) {
+		if (equals)
+			return wrong(error, "--%s takes no value", OPTION_TEXTS[option].name);
+		line->values[option] = "";
+		return EXIT_DONE;
+	}
+	const char *value = equals ? equals + 1 : *at + 1 < argc ? argv[++*at] : NULL;
+	if (!value || !*value)
+		return wrong(error, "--%s needs a value: %s", OPTION_TEXTS[option].name, OPTION_TEXTS[option].text);
+	line->values[option] = value;
+	return read_value(option, value, line, error);
+}
+
+static enum exit_status check_completeness(const struct command_line *line, struct vpc_error *error) {
+	if (line->verb->operand && !line->operand)
+		return wrong(error, "%s: %s is missing; for example: %s", line->verb->name, line->verb->operand, line->verb->example);
+	for (int i = 0; i < OPTION_COUNT; i++)
+		if ((line->verb->required & (1u << i)) && !line->values[i])
+			return wrong(error, "%s: --%s %s is missing; for example: %s", line->verb->name, OPTION_TEXTS[i].name, OPTION_TEXTS[i].argument, line->verb->example);
+	return EXIT_DONE;
+}
+
+enum exit_status read_command_line(int argc, char **argv, struct command_line *ret_command_line, struct vpc_error *error) {
+	struct command_line *line = ret_command_line;
+	int words = 0;
+	memset(line, 0, sizeof *line);
+	line->verb = find_verb(argc, argv, &words);
+	if (!line->verb)
+		return unknown_verb(argc, argv, error);
+
+	bool only_operands = false;
+	for (int at = 1 + words; at < argc; at++) {
+		const char *word = argv[at];
+		if (!only_operands && strcmp(word, "--") == 0) {
+			only_operands = true;
+		} else if (!only_operands && word[0] == '-' && word[1]) {
+			enum exit_status status = read_option(argc, argv, &at, line, error);
+			if (status != EXIT_DONE)
+				return status;
+		} else if (line->operand || !line->verb->operand) {
+			return wrong(error, "%s: '%s' is one word too many", line->verb->name, word);
+		} else {
+			line->operand = word;
+		}
+	}
+	return line->values[OPTION_HELP] ? EXIT_DONE : check_completeness(line, error);
+}
+
+static void print_options(const struct verb *verb) {
+	for (int i = 0; i < OPTION_COUNT; i++) {
+		if (!((verb->required | verb->optional) & (1u << i)))
+			continue;
+		char left[64];
+		snprintf(left, sizeof left, "--%s %s", OPTION_TEXTS[i].name, OPTION_TEXTS[i].argument ? OPTION_TEXTS[i].argument : "");
+		printf("  %-28s %s%s\n", left, OPTION_TEXTS[i].text, verb->required & (1u << i) ? " (required)" : "");
+	}
+}
+
+#define PRINT_STATUS(name, number, text) printf("  %d  %s\n", number, text);
+
+void print_help(const struct verb *verb) {
+	if (verb) {
+		printf("vpcctl %s%s%s [OPTION...]: %s\n\n", verb->name, verb->operand ? " " : "", verb->operand ? verb->operand : "", verb->summary);
+		print_options(verb);
+		printf("\nExample: %s\n", verb->example);
+		return;
+	}
+	printf("vpcctl VERB [OPTION...]: write values into compiled eBPF programs, load and attach them\n\nVerbs:\n");
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		printf("  %-16s %s\n", VERBS[i].name, VERBS[i].summary);
+	printf("\nValues are decimal, hexadecimal (0x), IPv4, IPv6 or MAC; addresses are stored in network byte order.\n\nExit status:\n");
+	EXIT_STATUSES(PRINT_STATUS)
+	printf("\nExample: %s\n'vpcctl VERB --help' tells the options of one; 'vpcctl --version' the version.\n", VERBS[2].example);
+}

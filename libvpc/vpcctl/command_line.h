@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What can be typed. The two lists below are the only place: parsing, --help and completion are made from them, and a
+ * test holds the man page against them.
+ */
+#ifndef VPCCTL_COMMAND_LINE_H
+#define VPCCTL_COMMAND_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <vpc/vpc.h>
+
+/* Exit statuses, as --help and the man page list them. */
+#define EXIT_STATUSES(X) \
+	X(DONE, 0, "done") \
+	X(FAILED, 1, "failed; nothing was changed") \
+	X(USAGE, 2, "the command line is wrong") \
+	X(HELD, 3, "the hook is held by somebody else") \
+	X(NOT_FOUND, 4, "no such file, program, parameter or interface, or nothing is attached") \
+	X(NOT_PERMITTED, 5, "a permission is missing, or BPF is switched off")
+
+#define EXIT_AS_ENUM(name, number, text) EXIT_##name = (number),
+enum exit_status { EXIT_STATUSES(EXIT_AS_ENUM) };
+
+/* name, argument, text. */
+#define OPTIONS(X) \
+	X(PROGRAM, "program", "P", "the program in the object, by its function's name") \
+	X(INTERFACE, "interface", "IF", "the network interface, by name") \
+	X(DIRECTION, "direction", "D", "ingress, egress or xdp") \
+	X(HOOK, "hook", "HOOK", "tcx, clsact, xdp-native or xdp-generic instead of the best that there is") \
+	X(SET, "set", "N=V", "write the value V into parameter N; may be repeated") \
+	X(PLACEHOLDER, "placeholder", "N=C[:COUNT]", "the constant C in the instructions is parameter N, found COUNT times; may be repeated") \
+	X(OUTPUT, "output", "OUT", "template patch: the file to write; other verbs: json (-o for short)") \
+	X(BPFFS, "bpffs", "DIR", "where the pins live, instead of the default below /sys/fs/bpf") \
+	X(HELP, "help", NULL, "this text")
+
+#define OPTION_AS_ENUM(name, ...) OPTION_##name,
+enum option_index { OPTIONS(OPTION_AS_ENUM) OPTION_COUNT };
+#define WITH(name) (1u << OPTION_##name)
+
+#define MOST_REPEATED 64
+
+/* A command line that has been read. Strings belong to argv. */
+struct command_line {
+	const struct verb *verb;
+	const char *operand;
+	const char *values[OPTION_COUNT]; /* last one given */
+	const char *sets[MOST_REPEATED];
+	size_t set_count;
+	struct vpc_placeholder placeholders[MOST_REPEATED];
+	char placeholder_names[MOST_REPEATED][64];
+	size_t placeholder_count;
+	bool json;
+	enum vpc_direction direction;
+	enum vpc_hook hook;
+};
+
+struct verb {
+	const char *name;
+	const char *operand; /* NULL: none */
+	const char *summary;
+	const char *example;
+	unsigned required, optional; /* options: WITH(...) | ... */
+	enum exit_status (*run)(const struct command_line *command_line);
+};
+
+extern const struct verb VERBS[];
+extern const size_t VERB_COUNT;
+
+/* Reads the command line. On failure the error says what is wrong and how it is meant. */
+enum exit_status read_command_line(int argc, char **argv, struct command_line *ret_command_line, struct vpc_error *error);
+
+void print_help(const struct verb *verb); /* NULL: of the whole command */
+enum exit_status print_completion(const struct command_line *command_line);
+
+/* Prints the error on stderr and gives the exit status that fits the code. */
+enum exit_status report(int code, const struct vpc_error *error);
+
+enum exit_status template_show(const struct command_line *command_line);
+enum exit_status template_patch(const struct command_line *command_line);
+enum exit_status attach_program(const struct command_line *command_line);
+enum exit_status detach_program(const struct command_line *command_line);
+enum exit_status show_status(const struct command_line *command_line);
+enum exit_status show_drops(const struct command_line *command_line);
+
+#endif
