@@ -18,6 +18,10 @@
 /* A network: the VNI of a VXLAN, or this bit and the VLAN ID. 0 is no network. */
 #define VPC_NETWORK_VLAN 0x80000000u
 
+/* Values of the parameter `encapsulation`; as enum vpc_encapsulation of the public header. */
+#define VPC_ENCAPSULATION_VXLAN 1
+#define VPC_ENCAPSULATION_VLAN 2
+
 struct vpc_address {
 	union {
 		__u8 bytes[16];
