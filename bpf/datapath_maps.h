@@ -90,8 +90,8 @@ struct vpc_rule_key {
 	__u32 prefix_length; /* bits that follow: 64 + the prefix of the (mapped) address */
 	__u32 network;       /* big-endian */
 	__u32 direction;     /* big-endian */
-	struct vpc_address address;
-} __attribute__((packed));
+	__u8 address[16];
+};
 
 #define VPC_RULE_PORTS 16
 
