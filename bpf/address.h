@@ -66,6 +66,12 @@ static __always_inline void set_mac_number(void *mac, __u64 number) {
 	*(__u16 *)(mac + 4) = (__u16)(number >> 32);
 }
 
+/* For copies on the stack, where access must be aligned: both at even addresses. */
+static __always_inline int is_same_mac(const void *a, const void *b) {
+	const __u16 *left = a, *right = b;
+	return left[0] == right[0] && left[1] == right[1] && left[2] == right[2];
+}
+
 static __always_inline int is_group_mac(const void *mac) {
 	return *(const __u8 *)mac & 1;
 }

@@ -17,8 +17,11 @@
 #include "datapath_maps.h"
 #include "deliver.h"
 #include "headers.h"
+#include "ip_header.h"
 
 #define TUNNEL_KEY_LENGTH offsetof(struct bpf_tunnel_key, local_ipv6)
+
+#define VLAN_ID 0x0fff
 
 /* Who sent the frame to whom, as the inner header says. */
 struct inner {
@@ -43,12 +46,9 @@ static __always_inline int read_inner_ipv4(struct __sk_buff *skb, struct inner *
 	struct iphdr *ip = READ(cursor, struct iphdr);
 	if (!ip)
 		return DROP(TRUNCATED);
-	__u8 version_ihl = *(__u8 *)ip;
-	__u32 total = bpf_ntohs(ip->tot_len);
-	if (version_ihl < 0x45 || version_ihl > 0x4f || total < (version_ihl & 15) * 4)
-		return DROP(MALFORMED_HEADER);
-	if (total + ETH_HLEN > skb->len)
-		return DROP(TRUNCATED);
+	int verdict = check_ipv4(skb, ip);
+	if (verdict)
+		return verdict;
 	if (is_ipv4_multicast(ip->daddr))
 		return DROP(MULTICAST);
 	set_ipv4(&inner->source.address, ip->saddr);
@@ -64,14 +64,15 @@ static __always_inline int read_inner_ipv6(struct __sk_buff *skb, struct inner *
 	struct ipv6hdr *ip = inner->eth ? READ(&cursor, struct ipv6hdr) : 0;
 	if (!ip)
 		return DROP(TRUNCATED);
-	if (*(__u8 *)ip >> 4 != 6)
-		return DROP(MALFORMED_HEADER);
-	if (bpf_ntohs(ip->payload_len) + ETH_HLEN + sizeof *ip > skb->len)
-		return DROP(TRUNCATED);
+	int verdict = check_ipv6(skb, ip);
+	if (verdict)
+		return verdict;
 	if (is_ipv6_multicast(&ip->daddr))
 		return DROP(MULTICAST);
 	if (is_ipv6_link_local(&ip->daddr) || is_ipv6_link_local(&ip->saddr))
 		return DROP(LINK_LOCAL);
+	if (may_be_nd(ip, &cursor))
+		return DROP(FOREIGN_ND);
 	set_ipv6(&inner->source.address, &ip->saddr);
 	set_ipv6(&inner->destination.address, &ip->daddr);
 	return 0;
@@ -139,6 +140,47 @@ int from_vxlan(struct __sk_buff *skb) {
 	if (verdict < VERDICT_DROP)
 		return verdict;
 	return conclude(verdict, counted_network(network));
+}
+
+/* The VLAN of the frame's outer tag, by which `networks` knows it if it is claimed; 0 if it has none of 802.1Q. */
+static __always_inline __u32 trunk_network(struct __sk_buff *skb) {
+	struct {
+		__be16 type, tag;
+	} vlan;
+	if (skb->vlan_present)
+		return skb->vlan_proto == bpf_htons(ETH_P_8021Q) ? VPC_NETWORK_VLAN | (skb->vlan_tci & VLAN_ID) : 0;
+	if (bpf_skb_load_bytes(skb, offsetof(struct ethhdr, h_proto), &vlan, sizeof vlan) || vlan.type != bpf_htons(ETH_P_8021Q))
+		return 0;
+	return VPC_NETWORK_VLAN | (bpf_ntohs(vlan.tag) & VLAN_ID);
+}
+
+/* The frame is one of ours and has its tag. The MACs of the nodes give way to those of the Pods. */
+static __always_inline int judge_from_trunk(struct __sk_buff *skb, __u32 network) {
+	struct inner inner;
+	if (bpf_skb_vlan_pop(skb))
+		return DROP(REDIRECT_FAILED);
+	if (skb->vlan_present)
+		return DROP(DOUBLE_TAG);
+	int verdict = read_inner(skb, network, &inner);
+	if (verdict)
+		return verdict;
+
+	const struct vpc_member *source = bpf_map_lookup_elem(&members, &inner.source);
+	if (!source || source->ifindex || mac_number(source->node_mac) != mac_number(inner.eth->h_source))
+		return DROP(FOREIGN_INNER_SOURCE);
+	const struct vpc_member *destination = bpf_map_lookup_elem(&members, &inner.destination);
+	if (!destination || !destination->ifindex)
+		return DROP(FOREIGN_INNER_DESTINATION);
+	set_mac(inner.eth->h_source, source->mac);
+	return deliver_to_pod(skb, inner.eth, destination);
+}
+
+SEC("tc")
+int from_trunk(struct __sk_buff *skb) {
+	__u32 network = trunk_network(skb);
+	if (!network || !bpf_map_lookup_elem(&networks, &network))
+		return PASS;
+	return conclude(judge_from_trunk(skb, network), network);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -19,6 +19,7 @@
 #include "deliver.h"
 #include "encapsulate.h"
 #include "headers.h"
+#include "ip_header.h"
 #include "pod_values.h"
 #include "segment.h"
 #include "step.h"
@@ -40,6 +41,11 @@ static __always_inline int is_pod_ipv6(const void *address, const struct pod_val
 	return (high | low) && halves[0] == high && halves[1] == low;
 }
 
+static __always_inline int too_big(struct __sk_buff *skb, __u32 network, const struct pod_values *values) {
+	skb->cb[2] = POD_VALUE(values, mtu);
+	return continue_in(skb, VPC_STEP_TOO_BIG, network);
+}
+
 /* Inside the VPC a packet goes by its destination alone; whatever is no member's is the outside's. */
 static __always_inline int send_to(struct __sk_buff *skb, struct ethhdr *eth, struct vpc_member_key *key, const struct pod_values *values) {
 	key->network = pod_network(values);
@@ -50,7 +56,7 @@ static __always_inline int send_to(struct __sk_buff *skb, struct ethhdr *eth, st
 	if (member->ifindex)
 		return deliver_to_pod(skb, eth, member);
 	if (segment_length(skb) > POD_VALUE(values, mtu))
-		return continue_in(skb, VPC_STEP_TOO_BIG, key->network);
+		return too_big(skb, key->network, values);
 	return encapsulate(skb, eth, member, values);
 }
 
@@ -71,12 +77,9 @@ static __always_inline int from_pod_ipv4(struct __sk_buff *skb, struct ethhdr *e
 	struct iphdr *ip = READ(cursor, struct iphdr);
 	if (!ip)
 		return DROP(TRUNCATED);
-	__u8 version_ihl = *(__u8 *)ip;
-	__u32 total = bpf_ntohs(ip->tot_len);
-	if (version_ihl < 0x45 || version_ihl > 0x4f || total < (version_ihl & 15) * 4)
-		return DROP(MALFORMED_HEADER);
-	if (total + ETH_HLEN > skb->len)
-		return DROP(TRUNCATED);
+	int verdict = check_ipv4(skb, ip);
+	if (verdict)
+		return verdict;
 	if (!is_pod_ipv4(ip->saddr, values))
 		return DROP(FOREIGN_ADDRESS);
 	if (is_ipv4_multicast(ip->daddr))
@@ -86,14 +89,9 @@ static __always_inline int from_pod_ipv4(struct __sk_buff *skb, struct ethhdr *e
 	return send_to(skb, eth, &key, values);
 }
 
-/* Neighbour discovery and the multicast that goes with it; anything to a group or a link, before any other question. */
+/* To a group or the link, or neighbour discovery: the addresses that these may have are another matter. */
 static __always_inline int is_for_step_nd(const struct ipv6hdr *ip, const struct cursor *cursor) {
-	if (is_ipv6_multicast(&ip->daddr) || is_ipv6_link_local(&ip->daddr))
-		return 1;
-	if (ip->nexthdr != IPPROTO_ICMPV6)
-		return 0;
-	const __u8 *type = cursor->at;
-	return (void *)(type + 1) > cursor->end || (__u8)(*type - ND_ROUTER_SOLICITATION) <= ND_REDIRECT - ND_ROUTER_SOLICITATION;
+	return is_ipv6_multicast(&ip->daddr) || is_ipv6_link_local(&ip->daddr) || may_be_nd(ip, cursor);
 }
 
 /* Neighbour discovery demands a hop limit of 255 (RFC 4861): behind an extension header or in a fragment there is none. */
@@ -110,10 +108,9 @@ static __always_inline int from_pod_ipv6(struct __sk_buff *skb, const struct pod
 	struct ipv6hdr *ip = eth ? READ(&again, struct ipv6hdr) : 0;
 	if (!ip)
 		return DROP(TRUNCATED);
-	if (*(__u8 *)ip >> 4 != 6)
-		return DROP(MALFORMED_HEADER);
-	if (bpf_ntohs(ip->payload_len) + ETH_HLEN + sizeof *ip > skb->len)
-		return DROP(TRUNCATED);
+	int verdict = check_ipv6(skb, ip);
+	if (verdict)
+		return verdict;
 	if (is_for_step_nd(ip, &again))
 		return continue_in(skb, VPC_STEP_ND, pod_network(values));
 	if (!is_pod_ipv6(&ip->saddr, values))

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// The shared programs, reached by tail call from a Pod's own: all that is rare, for every Pod of the node. Who the Pod
+// is stands in its record, which the two numbers in skb->cb find (datapath_maps.h).
+
+#include <stddef.h>
+#include <linux/bpf.h>
+#include <linux/if_packet.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include "arp.h"
+#include "count.h"
+#include "nd.h"
+#include "outside.h"
+#include "step.h"
+#include "too_big.h"
+
+#define STEP(name_, judge_) \
+	SEC("tc") \
+	int name_(struct __sk_buff *skb) { \
+		const struct vpc_pod_record *pod = handed_pod(skb); \
+		return conclude(pod ? judge_(skb, pod) : DROP(INTERNAL), handed_network(skb)); \
+	}
+
+STEP(step_arp, arp_from_pod)
+STEP(step_nd, local_ipv6_from_pod)
+STEP(step_outside, outside_from_pod)
+STEP(step_too_big, answer_too_big)
+STEP(step_into_pod, into_pod)
+
+char _license[] SEC("license") = "Dual BSD/GPL";
