@@ -90,7 +90,8 @@ static __always_inline int skip_extensions(struct __sk_buff *skb, __u8 header, _
 	return 0;
 }
 
-static __always_inline int read_ipv6(struct __sk_buff *skb, __u32 offset, struct packet *packet) {
+/* In a quoted packet extension headers are not walked: an error about such a one is not recognised. */
+static __always_inline int read_ipv6(struct __sk_buff *skb, __u32 offset, int is_quoted, struct packet *packet) {
 	struct ipv6hdr ip;
 	if (bpf_skb_load_bytes(skb, offset, &ip, sizeof ip))
 		return DROP(TRUNCATED);
@@ -98,8 +99,11 @@ static __always_inline int read_ipv6(struct __sk_buff *skb, __u32 offset, struct
 		return DROP(MALFORMED_HEADER);
 	set_ipv6(&packet->source, &ip.saddr);
 	set_ipv6(&packet->destination, &ip.daddr);
-	packet->fragment = FRAGMENT_NONE;
-	return skip_extensions(skb, ip.nexthdr, offset + sizeof ip, packet);
+	if (!is_quoted)
+		return skip_extensions(skb, ip.nexthdr, offset + sizeof ip, packet);
+	packet->protocol = ip.nexthdr;
+	packet->transport = offset + sizeof ip;
+	return 0;
 }
 
 static __always_inline int is_icmp_error(const struct packet *packet, __u8 type) {
@@ -138,7 +142,7 @@ static __always_inline int read_ports(struct __sk_buff *skb, struct packet *pack
 
 /* Fills a packet of zeros; a later fragment lacks its ports, which only its first one knows. 0, or why it cannot be read. */
 static __always_inline int read_packet(struct __sk_buff *skb, __u32 offset, int is_ipv4, int is_quoted, struct packet *packet) {
-	int verdict = is_ipv4 ? read_ipv4(skb, offset, packet) : read_ipv6(skb, offset, packet);
+	int verdict = is_ipv4 ? read_ipv4(skb, offset, packet) : read_ipv6(skb, offset, is_quoted, packet);
 	if (verdict || packet->fragment == FRAGMENT_LATER)
 		return verdict;
 	switch (packet->protocol) {
