@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# What Debian 12 and 13 and Ubuntu 24.04 must have, and why. Sourced after shell.sh.
+#
+# A line: set, package, reason. `a|b` takes the first that the distribution offers; `?a` is left out where it has none.
+PACKAGES="
+build  gcc                        C compiler
+build  g++                        CMake's C++ part, and the header's test as C++
+build  libc6-dev                  C library, also static: vpc-cni needs nothing of the node it runs on
+build  cmake                      builds
+build  ninja-build                builds faster
+build  pkg-config|pkgconf         finds the libraries below
+build  clang                      compiles the BPF programs, once
+build  llvm                       strips them
+build  libbpf-dev                 relocation, CO-RE
+build  libelf-dev                 ELF
+build  libmnl-dev                 netlink
+build  libmd-dev                  SHA-256 of templates
+build  libnftables-dev            the node's one firewall rule
+build  libuv1-dev                 the agent's event loop
+build  libyaml-dev                manifests
+build  libcjson-dev               JSON of the agent and vpcctl
+build  libcmocka-dev              C tests
+demo   iproute2                   namespaces, veths, bridges
+demo   nftables                   reads the firewall rule back
+demo   containernetworking-plugins main CNI plugins: ptp, bridge, host-local
+demo   tcpdump                    what the underlay saw
+demo   jq                         JSON in scripts
+demo   iputils-ping               probes
+demo   bsdextrautils              column
+test   ?bpftool|linux-tools-common loads patched objects, looks at what the kernel has
+test   ethtool                    offloads of test interfaces
+test   iperf3                     throughput
+test   shellcheck                 scripts
+test   clang-format               C sources
+test   clang-tidy                 C sources
+test   ?libclang-rt-dev           libFuzzer and the sanitizers of clang
+test   binutils                   nm, for the archive's symbols
+test   python3                    terminals and sockets in tests of commands
+test   ?clang-13                  placeholders are looked for in the output of every clang that there is
+test   ?clang-14                  the same
+test   ?clang-15                  the same
+test   ?clang-16                  the same
+test   ?clang-17                  the same
+test   ?clang-18                  the same
+test   ?clang-19                  the same
+"
+
+is_installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
+is_offered() { [[ -n $(apt-cache madison "$1" 2>/dev/null) ]]; }
+
+any_installed() {
+	local name
+	for name in ${1//|/ }; do is_installed "$name" && return; done
+	return 1
+}
+
+# Packages of the given sets of which no alternative is installed.
+missing_packages() {
+	local set package _reason
+	while read -r set package _reason; do
+		[[ " $* " == *" $set "* ]] && ! any_installed "${package#\?}" && echo "$package"
+	done <<<"$PACKAGES"
+	return 0
+}
+
+choose_offered() {
+	local name
+	for name in ${1//|/ }; do is_offered "$name" && echo "$name" && return; done
+	return 1
+}
+
+# install_packages SET...: what is missing of these sets; touches the network only if something is
+install_packages() {
+	local missing package chosen=() wanted=()
+	mapfile -t missing < <(missing_packages "$@")
+	for package in "${missing[@]}"; do
+		# What the last run found nowhere is not worth another update.
+		[[ $package == \?* ]] && grep -qxF -- "$package" "$nowhere" 2>/dev/null || wanted+=("$package")
+	done
+	((${#wanted[@]})) || return 0
+	command -v apt-get >/dev/null || fail "needs ${wanted[*]}; install them with this distribution's tool, or give --no-install"
+
+	say "installing ${wanted[*]}"
+	apt-get update -qq
+	for package in "${wanted[@]}"; do
+		if choose_offered "${package#\?}" >/dev/null; then
+			chosen+=("$(choose_offered "${package#\?}")")
+		elif [[ $package == \?* ]]; then
+			mkdir -p "${nowhere%/*}" && echo "$package" >>"$nowhere"
+		else
+			fail "no package ${package} in this distribution's sources"
+		fi
+	done
+	((${#chosen[@]})) || return 0
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${chosen[@]}" >&2
+}
+nowhere=${build:-build}/not-offered
