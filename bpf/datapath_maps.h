@@ -124,6 +124,19 @@ struct vpc_flow {
 	__u32 state;     /* TCP: bits of what was seen (datapath's own) */
 };
 
+/*
+ * Expired flows and fragments (flow_age.h) that nobody meets again are removed by user space. A flow must leave through
+ * the program `forget_flow` of steps.bpf.c, run by BPF_PROG_TEST_RUN with this as the frame, since only a program can
+ * lower network_flows atomically. It returns 1 if it removed the flow, else 0.
+ */
+struct vpc_forget {
+	__u8 ethernet[14]; /* zeros */
+	__u8 zero[2];
+	__u32 even_if_alive; /* 0: only if it is expired */
+	__u32 zero2;
+	struct vpc_flow_key key;
+};
+
 /* fragments: ports of the first fragment, for those that follow. Preallocated hash, aged lazily. */
 struct vpc_fragment_key {
 	__u32 network;
@@ -136,6 +149,17 @@ struct vpc_fragment_key {
 struct vpc_fragment {
 	__u64 last_seen;
 	__u16 source_port, destination_port; /* big-endian */
+	__u32 zero;
+};
+
+/*
+ * paths: what an ICMP error of the underlay said about the way to a node. Hash by struct vpc_address, the node's underlay
+ * address. smallest_path: array of one __u32, the smallest MTU among them, 0 if there is none, so that others need no
+ * look at `paths`. VXLAN only.
+ */
+struct vpc_path {
+	__u64 learned; /* nanoseconds of bpf_ktime_get_ns; counts for VPC_PATH_LIFE (flow_age.h) */
+	__u32 mtu;     /* largest IP packet inside the VPC */
 	__u32 zero;
 };
 
@@ -162,7 +186,7 @@ enum vpc_step {
 };
 
 /*
- * Handed over in skb->cb at a tail call: cb[0] network, cb[1] ifindex of the Pod's host side, cb[2] MTU of the path
+ * Handed over in skb->cb at a tail call: cb[0] network, cb[1] ifindex of the Pod's host side, cb[2] largest packet
  * (TOO_BIG only). The rest of the identity is pods[{network, ifindex}].
  */
 

@@ -99,4 +99,17 @@ static __always_inline int remember_flow(const struct vpc_flow_key *key, const s
 	return 0;
 }
 
+/* Whether the flow was there, and over or to be ended all the same. Its network has one flow less then. */
+static __always_inline int forget_remembered_flow(const struct vpc_flow_key *key, int even_if_alive) {
+	const struct vpc_flow *flow = bpf_map_lookup_elem(&flows, key);
+	if (!flow || (!even_if_alive && !vpc_flow_is_expired(flow, key->protocol, bpf_ktime_get_ns())))
+		return 0;
+	if (bpf_map_delete_elem(&flows, key))
+		return 0;
+	__u64 *count = bpf_map_lookup_elem(&network_flows, &key->network);
+	if (count)
+		__sync_fetch_and_add(count, -1);
+	return 1;
+}
+
 #endif

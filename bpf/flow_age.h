@@ -22,6 +22,7 @@
 #define VPC_FLOW_ANSWERED (VPC_FLOW_SEEN_FROM_POD | VPC_FLOW_SEEN_TO_POD)
 
 #define VPC_FRAGMENT_LIFE (5 * VPC_SECOND)
+#define VPC_PATH_LIFE (600 * VPC_SECOND) /* RFC 1191 section 6.3 */
 
 /* Nanoseconds without a packet after which the flow is over. */
 static inline __u64 vpc_flow_life(__u8 protocol, __u32 state) {

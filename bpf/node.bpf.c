@@ -4,6 +4,7 @@
 //
 //   underlay ---> uplink ---> VXLAN device ---> from_vxlan ---> Pod
 //                   |---------> from_trunk (VLAN) ------------> Pod
+//                                   |-- all that is not ours -> host's stack, untouched
 
 #include <stddef.h>
 #include <linux/bpf.h>
@@ -18,6 +19,7 @@
 #include "deliver.h"
 #include "headers.h"
 #include "ip_header.h"
+#include "underlay_error.h"
 
 #define TUNNEL_KEY_LENGTH offsetof(struct bpf_tunnel_key, local_ipv6)
 
@@ -178,6 +180,8 @@ static __always_inline int judge_from_trunk(struct __sk_buff *skb, __u32 network
 SEC("tc")
 int from_trunk(struct __sk_buff *skb) {
 	__u32 network = trunk_network(skb);
+	if (!network)
+		learn_from_underlay(skb);
 	if (!network || !bpf_map_lookup_elem(&networks, &network))
 		return PASS;
 	return conclude(judge_from_trunk(skb, network), network);

@@ -66,6 +66,8 @@ static __always_inline int outside_from_pod(struct __sk_buff *skb, const struct 
 	struct packet packet = {};
 	__u32 network = handed_network(skb);
 	int is_ipv4 = skb->protocol == bpf_htons(ETH_P_IP);
+	if (skb->pkt_type == PACKET_BROADCAST || skb->pkt_type == PACKET_MULTICAST)
+		return DROP(MULTICAST);
 	int verdict = read_packet(skb, ETH_HLEN, is_ipv4, 0, &packet);
 	if (verdict)
 		return verdict;

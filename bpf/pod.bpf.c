@@ -20,6 +20,7 @@
 #include "encapsulate.h"
 #include "headers.h"
 #include "ip_header.h"
+#include "path.h"
 #include "pod_values.h"
 #include "segment.h"
 #include "step.h"
@@ -41,8 +42,8 @@ static __always_inline int is_pod_ipv6(const void *address, const struct pod_val
 	return (high | low) && halves[0] == high && halves[1] == low;
 }
 
-static __always_inline int too_big(struct __sk_buff *skb, __u32 network, const struct pod_values *values) {
-	skb->cb[2] = POD_VALUE(values, mtu);
+static __always_inline int too_big(struct __sk_buff *skb, __u32 network, __u32 largest) {
+	skb->cb[2] = largest;
 	return continue_in(skb, VPC_STEP_TOO_BIG, network);
 }
 
@@ -55,8 +56,12 @@ static __always_inline int send_to(struct __sk_buff *skb, struct ethhdr *eth, st
 		return continue_in(skb, VPC_STEP_OUTSIDE, key->network);
 	if (member->ifindex)
 		return deliver_to_pod(skb, eth, member);
-	if (segment_length(skb) > POD_VALUE(values, mtu))
-		return too_big(skb, key->network, values);
+	__u32 length = segment_length(skb), largest = POD_VALUE(values, mtu);
+	if (length > largest)
+		return too_big(skb, key->network, largest);
+	largest = path_mtu(&member->node, length);
+	if (length > largest)
+		return too_big(skb, key->network, largest);
 	return encapsulate(skb, eth, member, values);
 }
 

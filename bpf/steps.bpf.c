@@ -29,4 +29,13 @@ STEP(step_outside, outside_from_pod)
 STEP(step_too_big, answer_too_big)
 STEP(step_into_pod, into_pod)
 
+/* Run by user space, not by packets: see struct vpc_forget. */
+SEC("tc")
+int forget_flow(struct __sk_buff *skb) {
+	struct vpc_forget forget;
+	if (bpf_skb_load_bytes(skb, 0, &forget, sizeof forget))
+		return 0;
+	return forget_remembered_flow(&forget.key, forget.even_if_alive);
+}
+
 char _license[] SEC("license") = "Dual BSD/GPL";
