@@ -41,13 +41,20 @@ static int read_options(const struct vpc_attach_options *options, struct vpc_att
 	return 0;
 }
 
-static int check_place(uint32_t ifindex, enum vpc_direction direction, enum vpc_hook hook, struct vpc_error *error) {
-	bool is_xdp_hook = hook == VPC_HOOK_XDP_NATIVE || hook == VPC_HOOK_XDP_GENERIC;
+static bool is_xdp(enum vpc_hook hook) {
+	return hook == VPC_HOOK_XDP_NATIVE || hook == VPC_HOOK_XDP_GENERIC;
+}
+
+static int check_place(uint32_t ifindex, enum vpc_direction direction, struct vpc_error *error) {
 	if (direction < VPC_INGRESS || direction > VPC_XDP)
 		return vpc_fail(error, -EINVAL, "%d is no direction", direction);
 	if (ifindex == 0)
 		return vpc_fail(error, -ENODEV, "0 is no interface index");
-	if (hook != VPC_HOOK_AUTO && is_xdp_hook != (direction == VPC_XDP))
+	return 0;
+}
+
+static int check_hook(enum vpc_direction direction, enum vpc_hook hook, struct vpc_error *error) {
+	if (hook != VPC_HOOK_AUTO && is_xdp(hook) != (direction == VPC_XDP))
 		return vpc_fail(error, -EINVAL, "hook %s does not have direction %s", vpc_hook_name(hook), vpc_direction_name(direction));
 	return 0;
 }
@@ -60,48 +67,90 @@ static int read_netns(uint64_t *ret_netns, struct vpc_error *error) {
 	return 0;
 }
 
-/* 1 if ours stands and this record is the one of what stands. */
-static int record_is_true(const struct vpc_place *place, const struct vpc_record *record);
-
-/* Finishes or forgets what a process that died had staged. */
-static void recover(struct session *session) {
-	struct vpc_record staged;
-	if (vpc_record_get(session->records_fd, &session->place, true, &staged))
-		return;
-	if (record_is_true(&session->place, &staged) && vpc_record_commit(session->records_fd, &session->place, &staged, NULL) == 0) {
-		session->record = staged;
-		session->known = true;
-		return;
-	}
-	vpc_record_unstage(session->records_fd, &session->place);
+static bool record_is_true(const struct vpc_place *place, const struct vpc_record *record) {
+	struct vpc_standing standing;
+	return vpc_hook_kind_of((enum vpc_hook)record->hook)->look(place, &standing, NULL) == 0 && standing.program_id == record->program_id;
 }
 
-static int open_session(uint32_t ifindex, enum vpc_direction direction, const struct vpc_attach_options *options, enum vpc_pins_lock lock,
-	struct session *ret_session, struct vpc_error *error) {
+/* Removes the clsact qdisc that was made for this place, or leaves that to the other direction if it is in use there. */
+static void release_qdisc(int records_fd, const struct vpc_place *place, const struct vpc_record *record) {
+	struct vpc_place other = *place;
+	struct vpc_record other_record;
+	if (!(record->flags & VPC_RECORD_QDISC_OURS))
+		return;
+	other.direction = place->direction == VPC_INGRESS ? VPC_EGRESS : VPC_INGRESS;
+	if (vpc_record_get(records_fd, &other, false, &other_record) || other_record.hook != VPC_HOOK_CLSACT) {
+		vpc_clsact_remove_qdisc(place);
+		return;
+	}
+	other_record.flags |= VPC_RECORD_QDISC_OURS;
+	vpc_record_commit(records_fd, &other, &other_record, NULL);
+}
+
+static int drop(int records_fd, const struct vpc_place *place, const struct vpc_record *record, struct vpc_error *error) {
+	int result = vpc_hook_kind_of((enum vpc_hook)record->hook)->drop(place, record, error);
+	if (result == 0)
+		release_qdisc(records_fd, place, record);
+	return result;
+}
+
+/*
+ * Finishes or forgets what a process that died had staged. Returns whether the place has a record afterwards, and that
+ * record.
+ */
+static bool recover(int records_fd, const struct vpc_place *place, struct vpc_record *record) {
+	struct vpc_record staged;
+	bool known = vpc_record_get(records_fd, place, false, record) == 0;
+	if (vpc_record_get(records_fd, place, true, &staged))
+		return known;
+
+	bool is_true = record_is_true(place, &staged);
+	const struct vpc_record *left_over = is_true ? record : &staged;
+	if (is_true && vpc_record_commit(records_fd, place, &staged, NULL))
+		return known;
+	/* Two kinds of hook: the change was a move from one to the other, of which one end is left over. */
+	if (is_true ? known && record->hook != staged.hook : !known || record->hook != staged.hook)
+		drop(records_fd, place, left_over, NULL);
+	if (is_true)
+		*record = staged;
+	vpc_record_unstage(records_fd, place);
+	return known || is_true;
+}
+
+/* Opens the records, of no place yet. */
+static int open_records(const struct vpc_attach_options *options, enum vpc_pins_lock lock, struct session *ret_session, struct vpc_error *error) {
 	_cleanup_(close_session) struct session session = {.pins = VPC_PINS_CLOSED, .records_fd = -1};
 	struct vpc_attach_options known = {.size = 0};
 
 	int result = read_options(options, &known, error);
-	result = result ?: check_place(ifindex, direction, known.hook, error);
 	result = result ?: read_netns(&session.place.netns, error);
 	result = result ?: vpc_pins_open(known.pin_directory, lock, &session.pins, error);
 	if (result)
 		return result;
 	session.records_fd = vpc_records_open(&session.pins, lock == VPC_PINS_MAKE, error);
-	if (session.records_fd < 0)
+	if (session.records_fd < 0) {
+		vpc_pins_remove_empty(&session.pins);
 		return session.records_fd;
-
+	}
 	session.hook = known.hook;
 	snprintf(session.owner, sizeof session.owner, "%s", known.owner);
-	session.place.ifindex = ifindex;
-	session.place.direction = direction;
 	*ret_session = session;
 	ret_session->place.pins = &ret_session->pins;
 	session.records_fd = session.pins.fd = -1;
+	return 0;
+}
 
-	ret_session->known = vpc_record_get(ret_session->records_fd, &ret_session->place, false, &ret_session->record) == 0;
-	if (lock != VPC_PINS_SHARED)
-		recover(ret_session);
+static int open_session(uint32_t ifindex, enum vpc_direction direction, const struct vpc_attach_options *options, enum vpc_pins_lock lock,
+	struct session *session, struct vpc_error *error) {
+	int result = check_place(ifindex, direction, error);
+	result = result ?: open_records(options, lock, session, error);
+	result = result ?: check_hook(direction, session->hook, error);
+	if (result)
+		return result;
+	session->place.ifindex = ifindex;
+	session->place.direction = direction;
+	session->known = lock == VPC_PINS_SHARED ? vpc_record_get(session->records_fd, &session->place, false, &session->record) == 0
+											 : recover(session->records_fd, &session->place, &session->record);
 	return 0;
 }
 
@@ -112,16 +161,6 @@ static int check_owner(const struct session *session, struct vpc_error *error) {
 	return vpc_fail(error, -EBUSY, "%s of interface %s is held by %s (program %s); only %s may change or detach it",
 		vpc_direction_name(session->place.direction), vpc_interface_text(session->place.ifindex, interface), session->record.owner,
 		session->record.program, session->record.owner);
-}
-
-static const struct vpc_hook_kind *kind_of(enum vpc_hook hook) {
-	return hook == VPC_HOOK_TCX ? &vpc_hook_tcx : NULL;
-}
-
-static int record_is_true(const struct vpc_place *place, const struct vpc_record *record) {
-	struct vpc_standing standing;
-	const struct vpc_hook_kind *kind = kind_of((enum vpc_hook)record->hook);
-	return kind && kind->look(place, record, &standing, NULL) == 0 && standing.program_id == record->program_id;
 }
 
 static int compare(const struct session *session, const struct vpc_record *record, const struct vpc_standing *standing, int code,
@@ -138,13 +177,17 @@ static int compare(const struct session *session, const struct vpc_record *recor
 	return 0;
 }
 
+/* Attaches to one kind of hook. A change of the kind leaves the older attachment in force until the new one stands. */
 static int put(struct session *session, const struct vpc_instance *instance, enum vpc_hook hook, struct vpc_error *error) {
-	const struct vpc_hook_kind *kind = kind_of(hook);
+	const struct vpc_hook_kind *kind = vpc_hook_kind_of(hook);
+	bool moves = session->known && session->record.hook != hook;
 	struct vpc_standing standing;
 	struct vpc_record record;
-	vpc_record_fill(instance, hook, session->owner, &record);
 
-	int result = vpc_record_stage(session->records_fd, &session->place, &record, error);
+	vpc_record_fill(instance, hook, session->owner, &record);
+	record.flags = session->known && !moves ? session->record.flags : 0;
+	int result = kind->prepare ? kind->prepare(&session->place, &record, error) : 0;
+	result = result ?: vpc_record_stage(session->records_fd, &session->place, &record, error);
 	if (result)
 		return result;
 	result = kind->put(&session->place, vpc_instance_fd(instance), &record, error);
@@ -152,18 +195,45 @@ static int put(struct session *session, const struct vpc_instance *instance, enu
 		vpc_record_unstage(session->records_fd, &session->place);
 		return result;
 	}
-	result = kind->look(&session->place, &record, &standing, error);
+	result = kind->look(&session->place, &standing, error);
 	result = result ?: compare(session, &record, &standing, -EIO, error);
 	result = result ?: vpc_record_commit(session->records_fd, &session->place, &record, error);
-	if (result && !session->known) {
-		kind->drop(&session->place, &record, NULL);
-		vpc_record_unstage(session->records_fd, &session->place);
-	}
+	if (result == 0)
+		return moves ? drop(session->records_fd, &session->place, &session->record, error) : 0;
+	if (!session->known || moves)
+		drop(session->records_fd, &session->place, &record, NULL);
+	vpc_record_unstage(session->records_fd, &session->place);
 	return result;
 }
 
+/* An interface runs XDP in one mode at a time, so the mode cannot change without a moment in between. */
+static int put_xdp(struct session *session, const struct vpc_instance *instance, struct vpc_error *error) {
+	struct vpc_standing standing;
+	char interface[VPC_INTERFACE_TEXT];
+	bool stands = session->known && vpc_hook_xdp.look(&session->place, &standing, NULL) == 0;
+	enum vpc_hook present = (enum vpc_hook)session->record.hook;
+
+	if (stands && session->hook != VPC_HOOK_AUTO && session->hook != present)
+		return vpc_fail(error, -EBUSY, "ours is attached to interface %s as %s; detach it before attaching it as %s",
+			vpc_interface_text(session->place.ifindex, interface), vpc_hook_name(present), vpc_hook_name(session->hook));
+	if (stands)
+		return put(session, instance, present, error);
+	if (session->hook != VPC_HOOK_AUTO)
+		return put(session, instance, session->hook, error);
+	int result = put(session, instance, VPC_HOOK_XDP_NATIVE, error);
+	return result == -ENOTSUP ? put(session, instance, VPC_HOOK_XDP_GENERIC, error) : result;
+}
+
+static int put_tc(struct session *session, const struct vpc_instance *instance, struct vpc_error *error) {
+	if (session->hook != VPC_HOOK_AUTO)
+		return put(session, instance, session->hook, error);
+	int result = put(session, instance, VPC_HOOK_TCX, error);
+	return result == -ENOTSUP ? put(session, instance, VPC_HOOK_CLSACT, error) : result;
+}
+
 static void remove_empty(const struct session *session) {
-	vpc_records_remove_empty(&session->pins, session->records_fd);
+	if (session->records_fd >= 0)
+		vpc_records_remove_empty(&session->pins, session->records_fd);
 	vpc_pins_remove_empty(&session->pins);
 }
 
@@ -175,27 +245,41 @@ int vpc_attach(const struct vpc_instance *instance, uint32_t ifindex, enum vpc_d
 	if (result)
 		return result;
 	result = check_owner(&session, error);
-	result = result ?: put(&session, instance, VPC_HOOK_TCX, error);
+	result = result ?: (direction == VPC_XDP ? put_xdp : put_tc)(&session, instance, error);
 	if (result)
 		remove_empty(&session);
 	return result;
 }
 
+static int fail_nothing(const struct session *session, struct vpc_error *error) {
+	char interface[VPC_INTERFACE_TEXT];
+	return vpc_fail(error, -ENOENT, "nothing of ours is attached to %s of interface %s", vpc_direction_name(session->place.direction),
+		vpc_interface_text(session->place.ifindex, interface));
+}
+
+/* A pin without a record, since somebody removed the records: takes it for ours. */
+static bool find_stray(struct session *session) {
+	_cleanup_(close_fd) int link_fd = vpc_pins_get(&session->place, VPC_PIN_LINK);
+	_cleanup_(close_fd) int program_fd = vpc_pins_get(&session->place, VPC_PIN_PROGRAM);
+	session->record = (struct vpc_record){.hook = link_fd >= 0 ? VPC_HOOK_TCX : VPC_HOOK_CLSACT};
+	memcpy(session->record.owner, session->owner, sizeof session->owner);
+	return link_fd >= 0 || program_fd >= 0;
+}
+
 int vpc_detach(uint32_t ifindex, enum vpc_direction direction, const struct vpc_attach_options *options, struct vpc_error *error) {
 	_cleanup_(close_session) struct session session = {.pins = VPC_PINS_CLOSED, .records_fd = -1};
-	char interface[VPC_INTERFACE_TEXT];
 
 	int result = open_session(ifindex, direction, options, VPC_PINS_CHANGE, &session, error);
 	if (result)
 		return result;
-	if (!session.known)
-		return vpc_fail(error, -ENOENT, "nothing of ours is attached to %s of interface %s", vpc_direction_name(direction),
-			vpc_interface_text(ifindex, interface));
+	if (!session.known && !find_stray(&session))
+		return fail_nothing(&session, error);
 	result = check_owner(&session, error);
-	result = result ?: kind_of((enum vpc_hook)session.record.hook)->drop(&session.place, &session.record, error);
-	result = result ?: vpc_record_delete(session.records_fd, &session.place);
-	if (result == 0)
-		remove_empty(&session);
+	result = result ?: drop(session.records_fd, &session.place, &session.record, error);
+	if (result)
+		return result;
+	result = vpc_record_delete(session.records_fd, &session.place);
+	remove_empty(&session);
 	return result;
 }
 
@@ -209,9 +293,8 @@ int vpc_attachment_check(uint32_t ifindex, enum vpc_direction direction, const s
 	if (result)
 		return result;
 	if (!session.known)
-		return vpc_fail(error, -ENOENT, "nothing of ours is attached to %s of interface %s", vpc_direction_name(direction),
-			vpc_interface_text(ifindex, interface));
-	result = kind_of((enum vpc_hook)session.record.hook)->look(&session.place, &session.record, &standing, error);
+		return fail_nothing(&session, error);
+	result = vpc_hook_kind_of((enum vpc_hook)session.record.hook)->look(&session.place, &standing, error);
 	if (result == -ENOENT)
 		return vpc_fail(error, -ENOENT, "what we attached to %s of interface %s was removed; attach again", vpc_direction_name(direction),
 			vpc_interface_text(ifindex, interface));
@@ -221,10 +304,81 @@ int vpc_attachment_check(uint32_t ifindex, enum vpc_direction direction, const s
 	return result;
 }
 
+/* An interface of another network namespace is out of sight, but a link tells whether it lives. */
+static bool is_dead(const struct vpc_place *place, const struct vpc_record *record) {
+	_cleanup_(close_fd) int fd = -1;
+	struct vpc_bpf_link link;
+	uint32_t type = is_xdp((enum vpc_hook)record->hook) ? VPC_BPF_LINK_XDP : VPC_BPF_LINK_TCX;
+	return record->hook != VPC_HOOK_CLSACT && vpc_hook_get_link(place, type, &fd, &link) == -ENOENT;
+}
+
+static void forget(int records_fd, const struct vpc_place *place, const struct vpc_record *record) {
+	drop(records_fd, place, record, NULL);
+	vpc_record_delete(records_fd, place);
+}
+
+/* Tells whether the key's record is one to visit; removes it if its interface has vanished. */
+static bool is_to_visit(int records_fd, const struct vpc_place *place, const struct vpc_record_key *key, uint64_t our_netns, struct vpc_record *record) {
+	struct vpc_record other;
+	char name[IF_NAMESIZE];
+	if (vpc_record_get(records_fd, place, key->staged, record) || (key->staged && vpc_record_get(records_fd, place, false, &other) == 0))
+		return false; /* finished or forgotten already, or comes up under the other key */
+	if (key->netns != our_netns) {
+		if (is_dead(place, record))
+			forget(records_fd, place, record);
+		return false;
+	}
+	if (!recover(records_fd, place, record))
+		return false;
+	if (if_indextoname(place->ifindex, name))
+		return true;
+	forget(records_fd, place, record);
+	return false;
+}
+
+/* Fills the list with what is attached in the caller's network namespace. */
+static int collect(const struct session *session, struct vpc_attachment **ret_list, size_t *ret_count) {
+	_cleanup_(free_memory) struct vpc_record_key *keys = NULL;
+	size_t key_count, count = 0;
+	int result = vpc_record_keys(session->records_fd, &keys, &key_count);
+	if (result)
+		return result;
+	struct vpc_attachment *list = calloc(key_count + 1, sizeof *list);
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < key_count; i++) {
+		struct vpc_place place = {&session->pins, keys[i].netns, keys[i].ifindex, (enum vpc_direction)keys[i].direction};
+		struct vpc_record record;
+		if (is_to_visit(session->records_fd, &place, &keys[i], session->place.netns, &record))
+			vpc_record_tell(&place, &record, &list[count++]);
+	}
+	*ret_list = list;
+	*ret_count = count;
+	return 0;
+}
+
+/* The list is made under the lock, and the lock given up before anybody is called. */
+static int list_attachments(const struct vpc_attach_options *options, struct vpc_attachment **ret_list, size_t *ret_count, struct vpc_error *error) {
+	_cleanup_(close_session) struct session session = {.pins = VPC_PINS_CLOSED, .records_fd = -1};
+	int result = open_records(options, VPC_PINS_CHANGE, &session, error);
+	if (result)
+		return result;
+	result = collect(&session, ret_list, ret_count);
+	remove_empty(&session);
+	return result ? vpc_fail(error, result, "list of attachments: %s", strerror(-result)) : 0;
+}
+
 int vpc_attachment_each(const struct vpc_attach_options *options, int (*visit)(const struct vpc_attachment *attachment, void *context),
 	void *context, struct vpc_error *error) {
-	(void)options;
-	(void)visit;
-	(void)context;
-	return vpc_fail(error, -ENOSYS, "not yet");
+	_cleanup_(free_memory) struct vpc_attachment *list = NULL;
+	size_t count = 0;
+	int result = list_attachments(options, &list, &count, error);
+	if (result)
+		return result == -ENOENT ? 0 : result;
+	for (size_t i = 0; i < count; i++) {
+		result = visit(&list[i], context);
+		if (result)
+			return result;
+	}
+	return 0;
 }

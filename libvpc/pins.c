@@ -160,7 +160,7 @@ void vpc_pins_path(const struct vpc_place *place, enum vpc_pin pin, char path[VP
 static int pin_in_folder(const struct vpc_place *place, enum vpc_pin pin, int fd, const char *path) {
 	int result = vpc_bpf_pin(fd, path);
 	if (result != -ENOENT)
-		return result;
+		return result; /* the folder is there, as nearly always */
 	if (mkdirat(place->pins->fd, folder_of(pin), 0700) && errno != EEXIST)
 		return -errno;
 	return vpc_bpf_pin(fd, path);

@@ -10,6 +10,7 @@
 
 #include "bpf_syscall.h"
 #include "cleanup.h"
+#include "probe.h"
 
 static_assert(sizeof(struct vpc_record_key) == 16, "pinned layout without padding");
 static_assert(sizeof(struct vpc_record) == 608, "pinned layout without padding");
@@ -20,10 +21,11 @@ static void map_path(const struct vpc_pins *pins, char path[VPC_PIN_PATH]) {
 
 static int make_map(const char *path, struct vpc_error *error) {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_NO_PREALLOC);
+	char permission[VPC_PERMISSION_TEXT];
 	_cleanup_(close_fd) int fd =
 		bpf_map_create(BPF_MAP_TYPE_HASH, "vpc_records", sizeof(struct vpc_record_key), sizeof(struct vpc_record), VPC_RECORD_LIMIT, &options);
 	if (fd < 0 && errno == EPERM)
-		return vpc_fail(error, -EPERM, "the map of records cannot be made: BPF is not permitted; run as root or with CAP_BPF and CAP_NET_ADMIN");
+		return vpc_fail(error, -EPERM, "the map of records cannot be made: BPF is not permitted: %s", vpc_probe_permission(permission));
 	if (fd < 0)
 		return vpc_fail(error, -errno, "the map of records cannot be made: %s", strerror(errno));
 	int result = vpc_bpf_pin(fd, path);
@@ -44,7 +46,7 @@ static int check_layout(int fd, const char *path, struct vpc_error *error) {
 }
 
 int vpc_records_open(const struct vpc_pins *pins, bool make, struct vpc_error *error) {
-	char path[VPC_PIN_PATH];
+	char path[VPC_PIN_PATH], permission[VPC_PERMISSION_TEXT];
 	map_path(pins, path);
 	_cleanup_(close_fd) int fd = vpc_bpf_get(path);
 	if (fd == -ENOENT && make)
@@ -52,7 +54,7 @@ int vpc_records_open(const struct vpc_pins *pins, bool make, struct vpc_error *e
 	if (fd == -ENOENT)
 		return vpc_fail(error, -ENOENT, "nothing is attached: there is no %s", path);
 	if (fd == -EPERM)
-		return vpc_fail(error, -EPERM, "%s cannot be opened: BPF is not permitted; run as root or with CAP_BPF and CAP_NET_ADMIN", path);
+		return vpc_fail(error, -EPERM, "%s cannot be opened: BPF is not permitted: %s", path, vpc_probe_permission(permission));
 	if (fd < 0)
 		return vpc_fail(error, fd, "%s cannot be opened: %s", path, strerror(-fd));
 	int result = check_layout(fd, path, error);

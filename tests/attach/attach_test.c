@@ -20,6 +20,10 @@ static const struct {
 } HOOKS[] = {
 	{"tcx ingress", VPC_HOOK_TCX, VPC_INGRESS},
 	{"tcx egress", VPC_HOOK_TCX, VPC_EGRESS},
+	{"clsact ingress", VPC_HOOK_CLSACT, VPC_INGRESS},
+	{"clsact egress", VPC_HOOK_CLSACT, VPC_EGRESS},
+	{"native XDP", VPC_HOOK_XDP_NATIVE, VPC_XDP},
+	{"generic XDP", VPC_HOOK_XDP_GENERIC, VPC_XDP},
 };
 
 static void attaches_replaces_and_detaches(void **state) {
