@@ -9,6 +9,7 @@
 #define VPC_CURSOR_H
 
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <bpf/bpf_helpers.h>
 
 struct cursor {
@@ -32,6 +33,12 @@ static __always_inline int open_cursor(struct __sk_buff *skb, struct cursor *cur
 	cursor->at = (void *)(long)skb->data;
 	cursor->end = (void *)(long)skb->data_end;
 	return cursor->at + length <= cursor->end ? 0 : -1;
+}
+
+/* The frame's first header; NULL if it does not lie in linear data, where whoever opened a cursor has seen it. */
+static __always_inline struct ethhdr *ethernet_header(const struct __sk_buff *skb) {
+	struct ethhdr *eth = (void *)(long)skb->data;
+	return (void *)(eth + 1) <= (void *)(long)skb->data_end ? eth : 0;
 }
 
 #endif

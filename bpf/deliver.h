@@ -9,16 +9,18 @@
 #include <bpf/bpf_helpers.h>
 #include "address.h"
 #include "count.h"
+#include "cursor.h"
 
 /*
  * Hands the frame to a member that lives on this node. redirect_peer goes straight into the Pod's namespace, past
  * to_pod and the host's stack, so everything that they would have seen to is done here: the frame carries the Pod's
  * MAC and is taken for its own, and no mark of another namespace enters.
- *
- * `eth` is the frame's header, readable; it is not valid afterwards.
  */
-static __always_inline int deliver_to_pod(struct __sk_buff *skb, struct ethhdr *eth, const struct vpc_member *member) {
+static __always_inline int deliver_to_pod(struct __sk_buff *skb, const struct vpc_member *member) {
+	struct ethhdr *eth = ethernet_header(skb);
 	__u32 ifindex = member->ifindex;
+	if (!eth)
+		return DROP(TRUNCATED);
 	set_mac(eth->h_dest, member->mac);
 	if (skb->pkt_type != PACKET_HOST && bpf_skb_change_type(skb, PACKET_HOST))
 		return DROP(REDIRECT_FAILED);

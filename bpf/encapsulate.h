@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 #include "address.h"
 #include "count.h"
+#include "cursor.h"
 #include "headers.h"
 #include "pod_values.h"
 
@@ -45,8 +46,10 @@ static __always_inline int encapsulate_vlan(struct __sk_buff *skb, struct ethhdr
 	return bpf_redirect(POD_VALUE(values, underlay_ifindex), 0);
 }
 
-static __always_inline int encapsulate(struct __sk_buff *skb, struct ethhdr *eth, const struct vpc_member *member,
-		const struct pod_values *values) {
+static __always_inline int encapsulate(struct __sk_buff *skb, const struct vpc_member *member, const struct pod_values *values) {
+	struct ethhdr *eth = ethernet_header(skb);
+	if (!eth)
+		return DROP(TRUNCATED);
 	return POD_VALUE(values, encapsulation) == VPC_ENCAPSULATION_VLAN ? encapsulate_vlan(skb, eth, member, values)
 																	  : encapsulate_vxlan(skb, eth, member, values);
 }

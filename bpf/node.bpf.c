@@ -127,7 +127,7 @@ static __always_inline int judge_from_vxlan(struct __sk_buff *skb, __u32 *ret_ne
 	const struct vpc_member *destination = bpf_map_lookup_elem(&members, &inner.destination);
 	if (!destination || !destination->ifindex)
 		return DROP(FOREIGN_INNER_DESTINATION);
-	return deliver_to_pod(skb, inner.eth, destination);
+	return deliver_to_pod(skb, destination);
 }
 
 /* Whoever can send to the node chooses the identifier: drops are counted by those in use, and the others together. */
@@ -174,7 +174,7 @@ static __always_inline int judge_from_trunk(struct __sk_buff *skb, __u32 network
 	if (!destination || !destination->ifindex)
 		return DROP(FOREIGN_INNER_DESTINATION);
 	set_mac(inner.eth->h_source, source->mac);
-	return deliver_to_pod(skb, inner.eth, destination);
+	return deliver_to_pod(skb, destination);
 }
 
 SEC("tc")

@@ -47,24 +47,6 @@ static __always_inline int too_big(struct __sk_buff *skb, __u32 network, __u32 l
 	return continue_in(skb, VPC_STEP_TOO_BIG, network);
 }
 
-/* Inside the VPC a packet goes by its destination alone; whatever is no member's is the outside's. */
-static __always_inline int send_to(struct __sk_buff *skb, struct ethhdr *eth, struct vpc_member_key *key, const struct pod_values *values) {
-	key->network = pod_network(values);
-	key->zero = 0;
-	const struct vpc_member *member = bpf_map_lookup_elem(&members, key);
-	if (!member)
-		return continue_in(skb, VPC_STEP_OUTSIDE, key->network);
-	if (member->ifindex)
-		return deliver_to_pod(skb, eth, member);
-	__u32 length = segment_length(skb), largest = POD_VALUE(values, mtu);
-	if (length > largest)
-		return too_big(skb, key->network, largest);
-	largest = path_mtu(&member->node, length);
-	if (length > largest)
-		return too_big(skb, key->network, largest);
-	return encapsulate(skb, eth, member, values);
-}
-
 static __always_inline int from_pod_arp(struct __sk_buff *skb, struct cursor *cursor, const struct pod_values *values) {
 	struct arp_ipv4 *arp = READ(cursor, struct arp_ipv4);
 	if (!arp)
@@ -78,7 +60,10 @@ static __always_inline int from_pod_arp(struct __sk_buff *skb, struct cursor *cu
 	return continue_in(skb, VPC_STEP_ARP, pod_network(values));
 }
 
-static __always_inline int from_pod_ipv4(struct __sk_buff *skb, struct ethhdr *eth, struct cursor *cursor, const struct pod_values *values) {
+/* These two give the destination of a packet that the Pod may send, and 0; else a verdict. */
+
+static __always_inline int from_pod_ipv4(struct __sk_buff *skb, struct cursor *cursor, struct vpc_address *ret_destination,
+		const struct pod_values *values) {
 	struct iphdr *ip = READ(cursor, struct iphdr);
 	if (!ip)
 		return DROP(TRUNCATED);
@@ -89,9 +74,8 @@ static __always_inline int from_pod_ipv4(struct __sk_buff *skb, struct ethhdr *e
 		return DROP(FOREIGN_ADDRESS);
 	if (is_ipv4_multicast(ip->daddr))
 		return DROP(MULTICAST);
-	struct vpc_member_key key;
-	set_ipv4(&key.address, ip->daddr);
-	return send_to(skb, eth, &key, values);
+	set_ipv4(ret_destination, ip->daddr);
+	return 0;
 }
 
 /* To a group or the link, or neighbour discovery: the addresses that these may have are another matter. */
@@ -105,29 +89,45 @@ static __always_inline void lower_hop_limit(struct ipv6hdr *ip) {
 		ip->hop_limit = 254;
 }
 
-static __always_inline int from_pod_ipv6(struct __sk_buff *skb, const struct pod_values *values) {
-	struct cursor again;
-	if (open_cursor(skb, &again, ETH_HLEN + sizeof(struct ipv6hdr)))
+static __always_inline int from_pod_ipv6(struct __sk_buff *skb, struct vpc_address *ret_destination, const struct pod_values *values) {
+	struct cursor cursor;
+	if (open_cursor(skb, &cursor, ETH_HLEN + sizeof(struct ipv6hdr)))
 		return DROP(TRUNCATED);
-	struct ethhdr *eth = READ(&again, struct ethhdr);
-	struct ipv6hdr *ip = eth ? READ(&again, struct ipv6hdr) : 0;
+	cursor.at += ETH_HLEN;
+	struct ipv6hdr *ip = READ(&cursor, struct ipv6hdr);
 	if (!ip)
 		return DROP(TRUNCATED);
 	int verdict = check_ipv6(skb, ip);
 	if (verdict)
 		return verdict;
-	if (is_for_step_nd(ip, &again))
+	if (is_for_step_nd(ip, &cursor))
 		return continue_in(skb, VPC_STEP_ND, pod_network(values));
 	if (!is_pod_ipv6(&ip->saddr, values))
 		return DROP(FOREIGN_ADDRESS);
 	lower_hop_limit(ip);
-	struct vpc_member_key key;
-	set_ipv6(&key.address, &ip->daddr);
-	return send_to(skb, eth, &key, values);
+	set_ipv6(ret_destination, &ip->daddr);
+	return 0;
+}
+
+/* Inside the VPC a packet goes by its destination alone; whatever is no member's is the outside's. */
+static __always_inline int send_to(struct __sk_buff *skb, const struct vpc_member_key *key, const struct pod_values *values) {
+	const struct vpc_member *member = bpf_map_lookup_elem(&members, key);
+	if (!member)
+		return continue_in(skb, VPC_STEP_OUTSIDE, pod_network(values));
+	if (member->ifindex)
+		return deliver_to_pod(skb, member);
+	__u32 length = segment_length(skb), largest = POD_VALUE(values, mtu);
+	if (length <= largest)
+		largest = path_mtu(&member->node, length);
+	if (length > largest)
+		return too_big(skb, pod_network(values), largest);
+	return encapsulate(skb, member, values);
 }
 
 static __always_inline int judge_from_pod(struct __sk_buff *skb, const struct pod_values *values) {
 	struct cursor cursor;
+	struct vpc_member_key key;
+	int verdict;
 	if (skb->vlan_present)
 		return DROP(FOREIGN_TAG);
 	if (open_cursor(skb, &cursor, ETH_HLEN + sizeof(struct iphdr)))
@@ -138,13 +138,18 @@ static __always_inline int judge_from_pod(struct __sk_buff *skb, const struct po
 	if (mac_number(eth->h_source) != POD_VALUE(values, pod_mac))
 		return DROP(FOREIGN_MAC);
 	switch (ETHERTYPE(eth)) {
-	case bpf_htons(ETH_P_IP): return from_pod_ipv4(skb, eth, &cursor, values);
-	case bpf_htons(ETH_P_IPV6): return from_pod_ipv6(skb, values);
+	case bpf_htons(ETH_P_IP): verdict = from_pod_ipv4(skb, &cursor, &key.address, values); break;
+	case bpf_htons(ETH_P_IPV6): verdict = from_pod_ipv6(skb, &key.address, values); break;
 	case bpf_htons(ETH_P_ARP): return from_pod_arp(skb, &cursor, values);
 	case bpf_htons(ETH_P_8021Q):
 	case bpf_htons(ETH_P_8021AD): return DROP(FOREIGN_TAG);
 	default: return DROP(UNKNOWN_PROTOCOL);
 	}
+	if (verdict)
+		return verdict;
+	key.network = pod_network(values);
+	key.zero = 0;
+	return send_to(skb, &key, values);
 }
 
 SEC("tc")
