@@ -36,6 +36,10 @@ test   clang-format               C sources
 test   clang-tidy                 C sources
 test   ?libclang-rt-dev           libFuzzer and the sanitizers of clang
 test   binutils                   nm, for the archive's symbols
+test   python3-jsonschema         documents of vpcctl against their schemas
+test   mandoc                     the man page
+test   zsh                        its completion script
+test   fish                       the same
 test   python3                    terminals and sockets in tests of commands
 test   ?clang-13                  placeholders are looked for in the output of every clang that there is
 test   ?clang-14                  the same
