@@ -8,9 +8,10 @@
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
-#include "pod_parameters.h"
 
 #ifndef VPC_VALUES_FROM_MAP
+
+#include "pod_parameters.h"
 
 struct pod_values;
 
