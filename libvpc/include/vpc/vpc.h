@@ -141,10 +141,18 @@ VPC_API int vpc_template_patch(const struct vpc_template *template_, const struc
 
 enum vpc_direction { VPC_INGRESS = 1, VPC_EGRESS, VPC_XDP };
 
+/* Another number of entries for a map than the object says. */
+struct vpc_map_size {
+	const char *map;
+	uint32_t max_entries;
+};
+
 struct vpc_prepare_options {
 	size_t size;
 	enum vpc_direction direction; /* decides the program type; 0: as the sections say */
 	const char *pin_directory;    /* where maps that are pinned by name live; NULL: none is pinned */
+	const struct vpc_map_size *map_sizes; /* -ENOENT if the object has no map of that name */
+	size_t map_size_count;
 };
 
 /*
@@ -238,7 +246,7 @@ struct vpc_datapath_options {
 	uint8_t underlay[16];       /* this node's underlay address, IPv4-mapped for IPv4 */
 	uint16_t udp_port;          /* VXLAN; 0: 14789 */
 	const char *vxlan_device;   /* NULL: "libvpc-vxlan" */
-	uint32_t flow_entries;      /* 0: 65536 */
+	uint32_t flow_entries;      /* 0: 65536; counts when the maps are made, pinned ones keep their size */
 };
 
 /*
@@ -320,6 +328,12 @@ VPC_API int vpc_datapath_set_rules(struct vpc_datapath *datapath, enum vpc_encap
 
 /* Compares programs and pins of the node itself (from_vxlan, from_trunk, steps) and repairs; returns the number of repairs. */
 VPC_API int vpc_datapath_repair(struct vpc_datapath *datapath, struct vpc_error *error);
+
+/*
+ * Removes remembered flows, fragments and path sizes that are over and that no packet meets again. Looks at no more than
+ * `budget` flows, and goes on from there at the next call; call it about once a second. Returns the number removed.
+ */
+VPC_API int vpc_datapath_sweep(struct vpc_datapath *datapath, uint32_t budget, struct vpc_error *error);
 
 /* ---- counters ---- */
 
