@@ -48,6 +48,7 @@ enum vpc_value_type {
 struct vpc_value {
 	uint8_t bytes[VPC_VALUE_WIDTH];
 	uint8_t width; /* 1 to 16 */
+	uint8_t type;  /* enum vpc_value_type in which it was written and is shown again; 0: the parameter's */
 };
 
 enum vpc_site {
