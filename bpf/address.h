@@ -42,6 +42,18 @@ static __always_inline int is_ipv4_multicast(__be32 ipv4) {
 	return (ipv4 & bpf_htonl(0xe0000000)) == bpf_htonl(0xe0000000); /* and 240/4 with the broadcast address */
 }
 
+/* ::ffff:0:0/96 stands for IPv4 in maps; in a frame of IPv6 it would pass for the other family's address (RFC 4291). */
+static __always_inline int is_mapped(const struct vpc_address *address) {
+	return !address->halves[0] && address->words[2] == bpf_htonl(0xffff);
+}
+
+/* 127/8 and ::1, which some hosts route (route_localnet) */
+static __always_inline int is_loopback(const struct vpc_address *address) {
+	if (is_mapped(address))
+		return address->bytes[12] == 127;
+	return !address->halves[0] && !address->words[2] && address->words[3] == bpf_htonl(1);
+}
+
 /* fe80::/10; the address may be unaligned */
 static __always_inline int is_ipv6_link_local(const void *address) {
 	return (*(const __be16 *)address & bpf_htons(0xffc0)) == bpf_htons(0xfe80);

@@ -49,6 +49,8 @@ static __always_inline int arp_from_pod(struct __sk_buff *skb, const struct vpc_
 	switch (arp->operation) {
 	case bpf_htons(ARP_REQUEST): return arp_request_from_pod(skb, eth, arp, pod);
 	case bpf_htons(ARP_REPLY):
+		if (!ARP_SENDER_IP(arp))
+			return DROP(FOREIGN_ARP); /* only a question may be asked without an address */
 		set_ipv4(&target, ARP_TARGET_IP(arp));
 		return is_resolved_by_host(skb, &target) ? PASS : DROP(UNKNOWN_NEIGHBOUR);
 	default: return DROP(MALFORMED_HEADER);

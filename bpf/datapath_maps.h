@@ -96,7 +96,7 @@ struct vpc_rule_key {
 #define VPC_RULE_PORTS 16
 
 struct vpc_port_range {
-	__u16 first, last; /* host byte order */
+	__u16 first, last; /* host byte order, first <= last */
 	__u8 protocol;     /* IPPROTO_TCP, UDP, SCTP or ICMP, ICMPV6; 0: any protocol, ports ignored */
 	__u8 zero[3];
 };
@@ -106,7 +106,10 @@ struct vpc_rule {
 	struct vpc_port_range ports[VPC_RULE_PORTS];
 };
 
-/* flows: remembered flows between a Pod and the outside, both directions under one key. Preallocated hash. */
+/*
+ * flows: remembered flows between a Pod and the outside, both directions under one key. Preallocated hash. A flow outlives
+ * the rule that began it, and its Pod: who removes either removes the flows.
+ */
 struct vpc_flow_key {
 	__u32 network;
 	__u8 protocol;

@@ -77,7 +77,7 @@ static __always_inline int read_inner_ipv6(struct __sk_buff *skb, struct inner *
 		return DROP(FOREIGN_ND);
 	set_ipv6(&inner->source.address, &ip->saddr);
 	set_ipv6(&inner->destination.address, &ip->daddr);
-	return 0;
+	return is_mapped(&inner->source.address) || is_mapped(&inner->destination.address) ? DROP(MALFORMED_HEADER) : 0;
 }
 
 /* Pods resolve their neighbours on their own node: no ARP, no discovery and no tag has business inside. */

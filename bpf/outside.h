@@ -71,6 +71,8 @@ static __always_inline int outside_from_pod(struct __sk_buff *skb, const struct 
 	int verdict = read_packet(skb, ETH_HLEN, is_ipv4, 0, &packet);
 	if (verdict)
 		return verdict;
+	if (is_loopback(&packet.destination))
+		return DROP(NOT_A_MEMBER);
 	if (packet.is_icmp_error)
 		return judge_icmp_error(skb, network, &packet, FROM_POD, &packet.source);
 	if (packet.protocol == IPPROTO_ICMP && packet.icmp_type == ICMP_REDIRECT)
@@ -105,23 +107,25 @@ static __always_inline int ip_into_pod(struct __sk_buff *skb, int is_ipv4, const
 		return DROP(NOT_ALLOWED_IN);
 	if (is_node_address(&packet.source))
 		return node_into_pod(skb, &packet);
-	if (find_member(network, &packet.source))
+	if (is_loopback(&packet.source) || find_member(network, &packet.source))
 		return DROP(NOT_ALLOWED_IN); /* members reach each other past this program: whoever comes this way is none */
 	if (packet.is_icmp_error)
 		return judge_icmp_error(skb, network, &packet, TO_POD, own);
 	return judge_flow(skb, network, &packet, TO_POD);
 }
 
-static __always_inline int ipv4_into_pod(struct __sk_buff *skb, const struct vpc_pod_record *pod) {
+/* These two answer what is of the link only, and give 0 for what is to be judged by address. */
+
+static __always_inline int link_ipv4_into_pod(struct __sk_buff *skb) {
 	__be32 destination;
 	if (bpf_skb_load_bytes(skb, ETH_HLEN + offsetof(struct iphdr, daddr), &destination, sizeof destination))
 		return DROP(TRUNCATED);
 	if (is_ipv4_multicast(destination))
 		return is_made_here(skb) ? CONSUMED : DROP(MULTICAST);
-	return ip_into_pod(skb, 1, pod);
+	return 0;
 }
 
-static __always_inline int ipv6_into_pod(struct __sk_buff *skb, const struct vpc_pod_record *pod) {
+static __always_inline int link_ipv6_into_pod(struct __sk_buff *skb, const struct vpc_pod_record *pod) {
 	struct ipv6hdr ip;
 	__u8 type = 0;
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof ip))
@@ -130,9 +134,7 @@ static __always_inline int ipv6_into_pod(struct __sk_buff *skb, const struct vpc
 		return nd_into_pod(skb, type, pod);
 	if (is_ipv6_multicast(&ip.daddr))
 		return is_made_here(skb) ? CONSUMED : DROP(MULTICAST);
-	if (is_ipv6_link_local(&ip.daddr) || is_ipv6_link_local(&ip.saddr))
-		return DROP(LINK_LOCAL);
-	return ip_into_pod(skb, 0, pod);
+	return is_ipv6_link_local(&ip.daddr) || is_ipv6_link_local(&ip.saddr) ? DROP(LINK_LOCAL) : 0;
 }
 
 /* A bridge floods what is for others: by MAC a frame must be for this Pod or for a group. */
@@ -142,14 +144,16 @@ static __always_inline int into_pod(struct __sk_buff *skb, const struct vpc_pod_
 		return DROP(TRUNCATED);
 	if (!is_group_mac(eth.h_dest) && !is_same_mac(eth.h_dest, pod->mac))
 		return DROP(NOT_ALLOWED_IN);
+	int verdict;
 	switch (eth.h_proto) {
-	case bpf_htons(ETH_P_IP): return ipv4_into_pod(skb, pod);
-	case bpf_htons(ETH_P_IPV6): return ipv6_into_pod(skb, pod);
+	case bpf_htons(ETH_P_IP): verdict = link_ipv4_into_pod(skb); break;
+	case bpf_htons(ETH_P_IPV6): verdict = link_ipv6_into_pod(skb, pod); break;
 	case bpf_htons(ETH_P_ARP): return arp_into_pod(skb, pod);
 	case bpf_htons(ETH_P_8021Q):
 	case bpf_htons(ETH_P_8021AD): return DROP(FOREIGN_TAG);
 	default: return DROP(UNKNOWN_PROTOCOL);
 	}
+	return verdict ? verdict : ip_into_pod(skb, eth.h_proto == bpf_htons(ETH_P_IP), pod);
 }
 
 #endif

@@ -24,12 +24,17 @@ struct packet {
 	__u32 transport;      /* offset of the transport header in the frame */
 	__u32 identification; /* of a fragment, big-endian */
 	__be16 source_port, destination_port; /* ICMP echo: the identifier in both; 0 where there is none */
-	__u8 protocol;
-	__u8 tcp_flags;
-	__u8 fragment; /* enum fragment_part */
-	__u8 is_icmp_error;
-	__u8 icmp_type;
-	__u8 zero[3];
+	union {
+		struct {
+			__u8 protocol;
+			__u8 tcp_flags;
+			__u8 fragment; /* enum fragment_part */
+			__u8 is_icmp_error;
+			__u8 icmp_type;
+			__u8 zero[3];
+		};
+		__u32 kinds[2];
+	};
 };
 
 /* Extension headers that are walked; a packet with more is refused. */
@@ -99,6 +104,8 @@ static __always_inline int read_ipv6(struct __sk_buff *skb, __u32 offset, int is
 		return DROP(MALFORMED_HEADER);
 	set_ipv6(&packet->source, &ip.saddr);
 	set_ipv6(&packet->destination, &ip.daddr);
+	if (is_mapped(&packet->source) || is_mapped(&packet->destination))
+		return DROP(MALFORMED_HEADER);
 	if (!is_quoted)
 		return skip_extensions(skb, ip.nexthdr, offset + sizeof ip, packet);
 	packet->protocol = ip.nexthdr;
@@ -140,20 +147,41 @@ static __always_inline int read_ports(struct __sk_buff *skb, struct packet *pack
 	return 0;
 }
 
-/* Fills a packet of zeros; a later fragment lacks its ports, which only its first one knows. 0, or why it cannot be read. */
-static __always_inline int read_packet(struct __sk_buff *skb, __u32 offset, int is_ipv4, int is_quoted, struct packet *packet) {
-	int verdict = is_ipv4 ? read_ipv4(skb, offset, packet) : read_ipv6(skb, offset, is_quoted, packet);
-	if (verdict || packet->fragment == FRAGMENT_LATER)
-		return verdict;
+static __always_inline int read_transport(struct __sk_buff *skb, int is_ipv4, int is_quoted, struct packet *packet) {
 	switch (packet->protocol) {
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
 	case IPPROTO_SCTP: return read_ports(skb, packet, is_quoted);
 	case IPPROTO_ICMP:
-		/* of the other family's ICMP there is none: it stays a protocol without ports */
-	case IPPROTO_ICMPV6: return is_ipv4 == (packet->protocol == IPPROTO_ICMP) ? read_icmp(skb, packet) : 0;
+	case IPPROTO_ICMPV6: /* of the other family's ICMP there is none: it stays a protocol without ports */
+		return is_ipv4 == (packet->protocol == IPPROTO_ICMP) ? read_icmp(skb, packet) : 0;
 	default: return 0;
 	}
+}
+
+/*
+ * Makes the verifier forget what it learnt of single fields while they were read: else it would walk all that follows
+ * once for each combination. What comes out of skb->cb is any number to it.
+ */
+static __always_inline void forget_kinds(struct __sk_buff *skb, struct packet *packet) {
+	volatile __u32 *any = &skb->cb[3];
+	any[0] = packet->kinds[0];
+	any[1] = packet->kinds[1];
+	packet->kinds[0] = any[0];
+	packet->kinds[1] = any[1];
+}
+
+/* Fills a packet of zeros; a later fragment lacks its ports, which only its first one knows. 0, or why it cannot be read. */
+static __always_inline int read_packet(struct __sk_buff *skb, __u32 offset, int is_ipv4, int is_quoted, struct packet *packet) {
+	int verdict = is_ipv4 ? read_ipv4(skb, offset, packet) : read_ipv6(skb, offset, is_quoted, packet);
+	if (verdict)
+		return verdict;
+	forget_kinds(skb, packet);
+	if (packet->fragment == FRAGMENT_LATER)
+		return 0;
+	verdict = read_transport(skb, is_ipv4, is_quoted, packet);
+	forget_kinds(skb, packet);
+	return verdict;
 }
 
 #endif

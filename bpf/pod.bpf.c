@@ -106,7 +106,7 @@ static __always_inline int from_pod_ipv6(struct __sk_buff *skb, struct vpc_addre
 		return DROP(FOREIGN_ADDRESS);
 	lower_hop_limit(ip);
 	set_ipv6(ret_destination, &ip->daddr);
-	return 0;
+	return is_mapped(ret_destination) ? DROP(MALFORMED_HEADER) : 0;
 }
 
 /* Inside the VPC a packet goes by its destination alone; whatever is no member's is the outside's. */

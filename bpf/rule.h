@@ -23,17 +23,16 @@ static __always_inline int has_ports(__u8 protocol) {
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
-/* `port` is big-endian. */
+/* `port` is big-endian. Of a protocol without ports every port counts as within the range. */
 static __always_inline int is_allowed(const struct vpc_rule *rule, __u8 protocol, __be16 port) {
-	__u16 number = bpf_ntohs(port);
+	__u16 number = bpf_ntohs(port), counted = has_ports(protocol) ? 0xffff : 0;
 #pragma unroll
 	for (__u32 i = 0; i < VPC_RULE_PORTS; i++) {
 		const struct vpc_port_range *range = &rule->ports[i];
 		if (i >= rule->count)
 			break;
-		if (!range->protocol)
-			return 1;
-		if (range->protocol == protocol && (!has_ports(protocol) || (range->first <= number && number <= range->last)))
+		__u16 distance = (number - range->first) & counted, width = range->last - range->first;
+		if (!range->protocol || (range->protocol == protocol && distance <= width))
 			return 1;
 	}
 	return 0;
