@@ -27,7 +27,7 @@ enum vpc_flow_demand {
 	VPC_FLOW_WANTS_ZERO = 1, /* right if it is zero */
 	VPC_FLOW_WANTS_SIGN = 2, /* right if it repeats bit 31 */
 	VPC_FLOW_COMPARED = 4,   /* compared for equality with a small number: right if it is either of the two */
-	VPC_FLOW_ORDERED = 8,    /* compared for order, in any width: the source's type may be signed or not */
+	VPC_FLOW_ORDERED = 8,    /* compared for order, divided or shifted right, in any width: the source's type may be signed or not */
 	VPC_FLOW_NUMERIC = 16,   /* calculated with */
 	VPC_FLOW_PASSED = 32,    /* given to a helper or to code that is not seen */
 	VPC_FLOW_MEMORY = 64,    /* stored or compared as 8 bytes: may be two numbers of 4 bytes side by side */

@@ -31,7 +31,7 @@ static struct vpc_placeholder_plan refuse(const char *reason) {
 }
 
 #define MERGED "it may hold two 4-byte numbers side by side, and its upper half would change"
-#define ORDERED "it is compared for order, maybe as a signed number; choose a placeholder with bit 31 set"
+#define ORDERED "it is compared for order, divided or shifted, maybe as a signed number; choose a placeholder with bit 31 set"
 #define EXTENDED "it sign-extends, and the upper half is used; choose a placeholder with bit 31 set"
 
 /* The upper half of the register matters to nobody: it may be written either way. */

@@ -310,20 +310,22 @@ static uint8_t want_equal(uint8_t other) {
 	return VPC_FLOW_MEMORY | VPC_FLOW_PASSED;
 }
 
+/* Shifts by 32 to the left and back extend a number: what is asked of it beyond its upper half goes on through them. */
 static uint8_t want_shifted(const struct bpf_insn *insn, uint8_t result, uint8_t facts) {
 	uint8_t operation = BPF_OP(insn->code);
+	uint8_t ordered = insn->imm == 32 ? result & VPC_FLOW_ORDERED : operation == BPF_LSH ? 0 : VPC_FLOW_ORDERED;
 
 	if (BPF_SRC(insn->code) == BPF_X)
-		return operation == BPF_LSH && !result ? 0 : VPC_FLOW_NUMERIC;
+		return operation == BPF_LSH ? (result ? VPC_FLOW_NUMERIC : 0) : VPC_FLOW_NUMERIC | VPC_FLOW_ORDERED;
 	if (insn->imm == 0)
 		return result;
 	if (operation == BPF_LSH)
-		return result && insn->imm < 32 ? VPC_FLOW_NUMERIC : 0;
+		return insn->imm >= 32 ? result & VPC_FLOW_ORDERED : result ? VPC_FLOW_NUMERIC : 0;
 	if (operation == BPF_RSH && facts & VPC_FLOW_ZERO)
-		return VPC_FLOW_WANTS_ZERO;
+		return VPC_FLOW_WANTS_ZERO | ordered;
 	if (operation == BPF_ARSH && facts & VPC_FLOW_SIGN)
-		return VPC_FLOW_WANTS_SIGN;
-	return insn->imm >= 32 ? VPC_FLOW_PASSED | VPC_FLOW_MEMORY : VPC_FLOW_NUMERIC;
+		return VPC_FLOW_WANTS_SIGN | ordered;
+	return (insn->imm >= 32 ? VPC_FLOW_PASSED | VPC_FLOW_MEMORY : VPC_FLOW_NUMERIC) | ordered;
 }
 
 static void backward_alu64(const struct bpf_insn *insn, const struct vpc_flow *flow, uint8_t operand, struct vpc_flow_wants *wants) {
@@ -348,7 +350,7 @@ static void backward_alu64(const struct bpf_insn *insn, const struct vpc_flow *f
 	case BPF_ARSH: want = want_shifted(insn, result, facts); break;
 	case BPF_DIV:
 	case BPF_MOD:
-		want = !insn->off && facts & operand & VPC_FLOW_ZERO ? VPC_FLOW_WANTS_ZERO : VPC_FLOW_NUMERIC;
+		want = VPC_FLOW_ORDERED | (!insn->off && facts & operand & VPC_FLOW_ZERO ? VPC_FLOW_WANTS_ZERO : VPC_FLOW_NUMERIC);
 		*source |= want;
 		break;
 	case BPF_END: want = insn->imm == 64 ? VPC_FLOW_PASSED | VPC_FLOW_MEMORY : 0; break;
@@ -362,13 +364,20 @@ static void backward_alu64(const struct bpf_insn *insn, const struct vpc_flow *f
 }
 
 static void backward_alu32(const struct bpf_insn *insn, struct vpc_flow_wants *wants) {
-	uint8_t result = wants->registers[insn->dst_reg];
+	uint8_t result = wants->registers[insn->dst_reg], nobody = 0;
+	uint8_t *source = BPF_SRC(insn->code) == BPF_X ? &wants->registers[insn->src_reg] : &nobody;
 
 	wants->registers[insn->dst_reg] = 0;
-	if (BPF_OP(insn->code) == BPF_END && insn->imm == 64)
-		wants->registers[insn->dst_reg] = VPC_FLOW_PASSED | VPC_FLOW_MEMORY;
-	else if (BPF_OP(insn->code) == BPF_MOV && BPF_SRC(insn->code) == BPF_X && !insn->off)
-		wants->registers[insn->src_reg] |= result & VPC_FLOW_ORDERED;
+	switch (BPF_OP(insn->code)) {
+	case BPF_END:
+		if (insn->imm == 64)
+			wants->registers[insn->dst_reg] = VPC_FLOW_PASSED | VPC_FLOW_MEMORY;
+		return;
+	case BPF_MOV: *source |= insn->off ? 0 : result & VPC_FLOW_ORDERED; return;
+	case BPF_DIV:
+	case BPF_MOD: *source |= VPC_FLOW_ORDERED; /* fall through */
+	case BPF_RSH: wants->registers[insn->dst_reg] |= VPC_FLOW_ORDERED; return;
+	}
 }
 
 static void backward_load(const struct bpf_insn *insn, struct vpc_flow_wants *wants, const struct vpc_flow_frame *frame) {
