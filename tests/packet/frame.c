@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+int frame_mtu = 1450;
+
 enum { LAYERS_MAX = 16 };
 
 struct builder {
@@ -181,7 +183,7 @@ static void put_icmp(struct builder *builder, const struct layer *layer) {
 	at[1] = layer->code;
 	put16(at + 4, layer->id);
 	if (layer->mtu)
-		put32(at + 4, layer->mtu);
+		put32(at + 4, layer->mtu == MTU ? frame_mtu : layer->mtu);
 	if (is_echo)
 		put16(at + 6, 1);
 }
@@ -212,6 +214,13 @@ static void put_quote(struct builder *builder, const struct layer *layer) {
 	memcpy(append(builder, length), quoted.bytes + ETH_HLEN, length);
 }
 
+static void put_fill(struct builder *builder, const struct layer *layer) {
+	int length = layer->mtu ? ETH_HLEN + frame_mtu + layer->bytes - (int)builder->frame->length : layer->bytes;
+	uint8_t *at = append(builder, length);
+	for (int i = 0; i < length; i++)
+		at[i] = 'a' + i % 26;
+}
+
 static void put_layer(struct builder *builder, const struct layer *layer) {
 	uint8_t *at;
 	switch (layer->header) {
@@ -232,11 +241,7 @@ static void put_layer(struct builder *builder, const struct layer *layer) {
 	case HEADER_ICMP:
 	case HEADER_ECHO: put_icmp(builder, layer); break;
 	case HEADER_ND: put_nd(builder, layer); break;
-	case HEADER_FILL:
-		at = append(builder, layer->bytes);
-		for (int i = 0; i < layer->bytes; i++)
-			at[i] = 'a' + i % 26;
-		break;
+	case HEADER_FILL: put_fill(builder, layer); break;
 	case HEADER_TEXT: memcpy(append(builder, strlen(layer->text)), layer->text, strlen(layer->text)); break;
 	case HEADER_QUOTE: put_quote(builder, layer); break;
 	case HEADER_VXLAN:

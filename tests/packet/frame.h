@@ -42,6 +42,7 @@ enum who {
 	LINK_LOCAL,   /* the Pod's own fe80:: address; 169.254.0.2 */
 	FAR_LINK_LOCAL,
 	LOOPBACK,
+	MAPPED,       /* IPv6: FAR's IPv4 address, IPv4-mapped */
 	BROADCAST,    /* 255.255.255.255; ff02::1 */
 	MULTICAST,    /* mDNS */
 	ROUTERS,      /* ff02::2 */
@@ -99,10 +100,17 @@ struct layer {
 #define ECHO_ANSWER(id_, ...) {.header = HEADER_ECHO, .id = id_, .flags = 1, ##__VA_ARGS__}
 #define ND(type_, target_, ...) {.header = HEADER_ND, .type = type_, .target = target_, ##__VA_ARGS__}
 #define FILL(bytes_) {.header = HEADER_FILL, .bytes = bytes_}
+/* So much that the IP packet is `more_` bytes longer than frame_mtu. */
+#define FILL_MTU(more_) {.header = HEADER_FILL, .bytes = more_, .mtu = 1}
 #define TEXT(text_) {.header = HEADER_TEXT, .text = text_}
 #define QUOTE(frame_, length_) {.header = HEADER_QUOTE, .quote = frame_, .quote_length = length_}
 #define VXLAN(vni_, ...) {.header = HEADER_VXLAN, .id = vni_, ##__VA_ARGS__}
 #define OPTIONS(bytes_) .options = bytes_, .options_length = sizeof(bytes_) - 1
+
+/* As .mtu of ICMP: frame_mtu */
+enum { MTU = 0xfffff };
+/* What a packet to another node may measure; set with the world. */
+extern int frame_mtu;
 
 enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_ACK = 16 };
 

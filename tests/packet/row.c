@@ -19,7 +19,7 @@
 
 void world_set_arrival(const struct wrap_arrival *arrival);
 
-enum { MARK = 0xbeef, DEADLINE = 1000 };
+enum { MARK = 0xbeef, DEADLINE = 300, TEST_RUN_MAX = 3000 };
 
 #define REASON_NAME(name_, text_) #name_,
 static const char *const REASONS[] = {"none", VPC_DROP_REASONS(REASON_NAME)};
@@ -103,11 +103,9 @@ static uint32_t counted_network(const struct run *run) {
 	return world_network(is_arrival(run->program) && run->row->identifier == BLUE);
 }
 
-static void check_drops(struct run *run) {
-	const struct row *row = run->row;
+static void check_drops(struct run *run, enum vpc_drop_reason expected) {
 	uint32_t network = 0, reason = VPC_DROP_NONE;
 	uint64_t count = world_drops(&network, &reason);
-	enum vpc_drop_reason expected = row->reason;
 	if (count != (expected ? 1 : 0) || reason != expected)
 		complain(run, "counted %llu times %s instead of %s", (unsigned long long)count, REASONS[reason], REASONS[expected]);
 	else if (count && network != counted_network(run))
@@ -166,6 +164,17 @@ static int test_run(const struct run *run, enum program program, const struct fr
 	return result ? result : (int)options.retval;
 }
 
+/* Such frames get into no test run, and out of no VXLAN device: the kernel itself drops them. */
+static bool is_cut_in_header(const struct frame *frame) {
+	uint16_t type = frame->bytes[12] << 8 | frame->bytes[13];
+	size_t header = type == ETH_P_IP ? 20 : type == ETH_P_IPV6 ? 40 : 1;
+	return frame->length < ETH_HLEN + header;
+}
+
+static bool may_be_test_run(const struct frame *frame) {
+	return !is_cut_in_header(frame) && frame->length <= TEST_RUN_MAX;
+}
+
 static enum program other_way(enum program program) {
 	return program == FROM_POD ? TO_POD : FROM_POD;
 }
@@ -182,13 +191,14 @@ static void check_test_run(struct run *run) {
 		frame_build(row->first[i], run->family, &first);
 		test_run(run, run->program, &first, &out, &context);
 	}
+	world_forget_drops();
 	int action = test_run(run, run->program, &run->in, &out, &context);
 	if ((uint32_t)action != expected_action(row)) {
 		complain(run, "answers %d (%s) instead of %s", action, action < 0 && action != TC_ACT_UNSPEC ? strerror(-action) : "action of tc",
 			VERDICT_NAMES[row->verdict]);
 		frame_print("frame", run->in.bytes, run->in.length);
 	}
-	check_drops(run);
+	check_drops(run, row->reason);
 	if (row->verdict == PASSED)
 		compare(run, "frame passed on", out.bytes, out.length, run->in.bytes, run->in.length);
 	if (row->verdict == REACHED && world.carrier == CARRIER_VLAN && is_remote(row->target)) {
@@ -300,6 +310,10 @@ static void check_received(struct run *run, const struct frame *got) {
 	static struct frame inner;
 	const struct row *row = run->row;
 	char why[128];
+	if (row->answered_by_host) {
+		compare(run, "the host's answer", got->bytes, got->length, run->out.bytes, run->out.length);
+		return;
+	}
 	if (row->verdict == PASSED && run->program == TO_POD) {
 		if (row->forwarded)
 			memcpy(run->in.bytes, got->bytes, 12);
@@ -344,8 +358,6 @@ static void expect_silence(struct run *run) {
 	static struct frame got;
 	for (enum wire wire = 0; wire < WIRES; wire++)
 		while (wire_receive(wire, &got, 0)) {
-			if (run->row->answered_by_host && wire == WIRE_POD)
-				continue;
 			complain(run, "%s got a frame", WIRE_NAMES[wire]);
 			frame_print("got", got.bytes, got.length);
 		}
@@ -368,21 +380,23 @@ static void check_live(struct run *run) {
 		for (enum wire wire = 0; wire < WIRES; wire++)
 			while (wire_receive(wire, &got, 0))
 				;
+		world_forget_drops();
 	}
 	send_live(run, run->program, &run->in);
-	bool is_expected = (row->verdict == PASSED || row->verdict == REACHED) && !row->answered_by_host;
+	bool is_dropped_before = run->program == FROM_VXLAN && is_cut_in_header(&run->in);
+	bool is_expected = row->answered_by_host ? row->out != NULL : row->verdict == PASSED || row->verdict == REACHED;
 	if (is_expected && !wire_receive(wire_of(run), &got, DEADLINE))
 		complain(run, "nothing received");
 	else if (is_expected)
 		check_received(run, &got);
-	if (row->verdict == DROPPED)
+	if (row->verdict == DROPPED && !is_dropped_before)
 		wait_for_drop();
-	if (row->verdict == IGNORED || row->answered_by_host) {
+	if (is_dropped_before || row->verdict == IGNORED || (row->answered_by_host && !row->out)) {
 		send_marker(run->program, &marker);
 		if (!wire_receive(WIRE_PEER, &got, DEADLINE) || got.length != marker.length || memcmp(got.bytes, marker.bytes, got.length))
 			complain(run, "the frame sent after it did not arrive, or not as the first");
 	}
-	check_drops(run);
+	check_drops(run, is_dropped_before ? VPC_DROP_NONE : row->reason);
 	expect_silence(run);
 }
 
@@ -400,6 +414,8 @@ static void run_once(enum program program, const struct row *row, int family, bo
 		run.in.length = run.out.length = length;
 	if (is_live && is_arrival(program) && run.program == FROM_TRUNK && row->sender == NOBODY)
 		set_trunk_macs(&run);
+	if (!is_live && !may_be_test_run(&run.in))
+		return;
 	world_forget();
 	world_enter(world.node_namespace);
 	is_live ? check_live(&run) : check_test_run(&run);
@@ -414,8 +430,7 @@ static void run_row(enum program program, const struct row *row) {
 		if (!(families & (family == 4 ? V4 : V6)))
 			continue;
 		for (int length = row->cut_from; length <= row->cut_to; length++) {
-			if (!row->only_live)
-				run_once(program, row, family, false, length);
+			run_once(program, row, family, false, length);
 			if (!row->not_live)
 				run_once(program, row, family, true, length);
 		}
@@ -426,8 +441,8 @@ int rows_run(enum program program, const struct row *rows, size_t count) {
 	size_t before = report.failures;
 	for (size_t i = 0; i < count; i++)
 		run_row(program, &rows[i]);
-	if (world.carrier == CARRIER_VXLAN4 || program == FROM_TRUNK)
-		report.rows += count;
+	for (size_t i = 0; i < count; i++)
+		report.rows += world.carrier == (rows[i].variants & VLAN_ONLY ? CARRIER_VLAN : CARRIER_VXLAN4);
 	return report.failures - before;
 }
 

@@ -44,13 +44,15 @@ struct row {
 	int tag_protocol, tag; /* arrives with a tag: 0x8100, 0x88a8 */
 	bool forwarded;       /* to_pod: comes from another interface; else the node itself made it */
 	bool not_live;        /* cannot be put on a wire: by test run only */
-	bool only_live;       /* cannot be given to a test run */
 	int counted_in_none;  /* the drop is counted for network 0 */
-	bool answered_by_host; /* PASSED: what the host does with it is not this test's business */
+	bool answered_by_host; /* PASSED, and stays with the host, which answers with `out` or not at all */
 };
 
 #define DROPS(reason_) .verdict = DROPPED, .reason = VPC_DROP_##reason_
 #define PASSES .verdict = PASSED
+#define HOST_ANSWERS(...) .verdict = PASSED, .answered_by_host = true, .out = FRAME(__VA_ARGS__)
+#define HOST_TAKES .verdict = PASSED, .answered_by_host = true
+#define TOO_BIG_ANSWERED(...) .verdict = REACHED, .target = POD, .reason = VPC_DROP_TOO_BIG, .out = FRAME(__VA_ARGS__)
 #define SILENTLY_GONE .verdict = IGNORED
 #define REACHES(target_) .verdict = REACHED, .target = target_
 #define ANSWERED(...) .verdict = REACHED, .target = POD, .out = FRAME(__VA_ARGS__)

@@ -370,9 +370,10 @@ static void enter_private_world(void) {
 }
 
 void world_make(enum carrier carrier, const char *object_directory) {
-	static const uint32_t MTU[CARRIERS] = {[CARRIER_VXLAN4] = 1450, [CARRIER_VXLAN6] = 1430, [CARRIER_VLAN] = 1500};
+	static const uint32_t MTUS[CARRIERS] = {[CARRIER_VXLAN4] = 1450, [CARRIER_VXLAN6] = 1430, [CARRIER_VLAN] = 1500};
 	enter_private_world();
-	world = (struct world){.carrier = carrier, .mtu = MTU[carrier]};
+	world = (struct world){.carrier = carrier, .mtu = MTUS[carrier]};
+	frame_mtu = world.mtu;
 	for (int i = 0; i < WIRES; i++)
 		world.wire_namespaces[i] = new_far_end();
 	world.node_namespace = new_node();
@@ -416,6 +417,10 @@ static void empty(const char *map) {
 	while (!bpf_map_get_next_key(fd, NULL, key))
 		bpf_map_delete_elem(fd, key);
 	close(fd);
+}
+
+void world_forget_drops(void) {
+	empty("drops");
 }
 
 void world_forget(void) {

@@ -47,6 +47,7 @@ uint32_t world_network(bool is_blue); /* as the maps have it */
 int world_map(const char *name);
 /* Removes flows, fragments, counters and budgets, so that rows do not see each other. */
 void world_forget(void);
+void world_forget_drops(void);
 /* Every drop counted since world_forget(). Returns the sum; *ret_network and *ret_reason are of the last one found. */
 uint64_t world_drops(uint32_t *ret_network, uint32_t *ret_reason);
 
