@@ -117,23 +117,21 @@ static bool recover(int records_fd, const struct vpc_place *place, struct vpc_re
 	return known || is_true;
 }
 
-/* Opens the records, of no place yet. */
+/* Opens the records, of no place yet; the options are complete. */
 static int open_records(const struct vpc_attach_options *options, enum vpc_pins_lock lock, struct session *ret_session, struct vpc_error *error) {
 	_cleanup_(close_session) struct session session = {.pins = VPC_PINS_CLOSED, .records_fd = -1};
-	struct vpc_attach_options known = {.size = 0};
 
-	int result = read_options(options, &known, error);
-	result = result ?: read_netns(&session.place.netns, error);
-	result = result ?: vpc_pins_open(known.pin_directory, lock, &session.pins, error);
+	int result = read_netns(&session.place.netns, error);
+	result = result ?: vpc_pins_open(options->pin_directory, lock, &session.pins, error);
 	if (result)
 		return result;
-	session.records_fd = vpc_records_open(&session.pins, lock == VPC_PINS_MAKE, error);
+	session.records_fd = vpc_records_open(&session.pins, lock != VPC_PINS_SHARED, error);
 	if (session.records_fd < 0) {
 		vpc_pins_remove_empty(&session.pins);
 		return session.records_fd;
 	}
-	session.hook = known.hook;
-	snprintf(session.owner, sizeof session.owner, "%s", known.owner);
+	session.hook = options->hook;
+	snprintf(session.owner, sizeof session.owner, "%s", options->owner);
 	*ret_session = session;
 	ret_session->place.pins = &ret_session->pins;
 	session.records_fd = session.pins.fd = -1;
@@ -142,9 +140,11 @@ static int open_records(const struct vpc_attach_options *options, enum vpc_pins_
 
 static int open_session(uint32_t ifindex, enum vpc_direction direction, const struct vpc_attach_options *options, enum vpc_pins_lock lock,
 	struct session *session, struct vpc_error *error) {
+	struct vpc_attach_options known = {.size = 0};
 	int result = check_place(ifindex, direction, error);
-	result = result ?: open_records(options, lock, session, error);
-	result = result ?: check_hook(direction, session->hook, error);
+	result = result ?: read_options(options, &known, error);
+	result = result ?: check_hook(direction, known.hook, error);
+	result = result ?: open_records(&known, lock, session, error);
 	if (result)
 		return result;
 	session->place.ifindex = ifindex;
@@ -163,29 +163,43 @@ static int check_owner(const struct session *session, struct vpc_error *error) {
 		session->record.program, session->record.owner);
 }
 
-static int compare(const struct session *session, const struct vpc_record *record, const struct vpc_standing *standing, int code,
-	struct vpc_error *error) {
+/* 0 if what stands is what the record says, and stands first; else the code. */
+static int compare(const struct vpc_place *place, const struct vpc_record *record, const struct vpc_standing *standing, int code, struct vpc_error *error) {
 	char interface[VPC_INTERFACE_TEXT];
-	vpc_interface_text(session->place.ifindex, interface);
-	const char *direction = vpc_direction_name(session->place.direction);
-	if (standing->program_id != record->program_id || standing->program_tag != record->program_tag)
+	const char *direction = vpc_direction_name(place->direction);
+	bool is_same = standing->program_id == record->program_id && standing->program_tag == record->program_tag;
+	if (is_same && standing->first && !standing->unpinned)
+		return 0;
+
+	vpc_interface_text(place->ifindex, interface);
+	if (!is_same)
 		return vpc_fail(error, code, "%s of interface %s runs program %" PRIu32 " (tag %016" PRIx64 ") instead of %" PRIu32 " (tag %016" PRIx64 ")",
 			direction, interface, standing->program_id, standing->program_tag, record->program_id, record->program_tag);
 	if (!standing->first)
 		return vpc_fail(error, code, "%s of interface %s: %s runs before ours; attach again to move ours to the head", direction, interface,
 			standing->ahead);
-	return 0;
+	return vpc_fail(error, code, "%s of interface %s: our pin of the program was removed; attach again", direction, interface);
+}
+
+/* What stands on the other kind of hook of the same direction: before a move, or left there by a process that died. */
+static int drop_other_kind(const struct session *session, const struct vpc_record *record, struct vpc_error *error) {
+	struct vpc_record other = *record;
+	other.hook = record->hook == VPC_HOOK_TCX ? VPC_HOOK_CLSACT : VPC_HOOK_TCX;
+	if (session->place.direction == VPC_XDP)
+		return 0;
+	_cleanup_(close_fd) int fd = vpc_pins_get(&session->place, other.hook == VPC_HOOK_TCX ? VPC_PIN_LINK : VPC_PIN_PROGRAM);
+	return fd < 0 ? 0 : drop(session->records_fd, &session->place, &other, error);
 }
 
 /* Attaches to one kind of hook. A change of the kind leaves the older attachment in force until the new one stands. */
 static int put(struct session *session, const struct vpc_instance *instance, enum vpc_hook hook, struct vpc_error *error) {
 	const struct vpc_hook_kind *kind = vpc_hook_kind_of(hook);
-	bool moves = session->known && session->record.hook != hook;
+	bool replaces = session->known && session->record.hook == hook;
 	struct vpc_standing standing;
 	struct vpc_record record;
 
 	vpc_record_fill(instance, hook, session->owner, &record);
-	record.flags = session->known && !moves ? session->record.flags : 0;
+	record.flags = session->known ? session->record.flags : 0;
 	int result = kind->prepare ? kind->prepare(&session->place, &record, error) : 0;
 	result = result ?: vpc_record_stage(session->records_fd, &session->place, &record, error);
 	if (result)
@@ -196,11 +210,11 @@ static int put(struct session *session, const struct vpc_instance *instance, enu
 		return result;
 	}
 	result = kind->look(&session->place, &standing, error);
-	result = result ?: compare(session, &record, &standing, -EIO, error);
+	result = result ?: compare(&session->place, &record, &standing, -EIO, error);
 	result = result ?: vpc_record_commit(session->records_fd, &session->place, &record, error);
 	if (result == 0)
-		return moves ? drop(session->records_fd, &session->place, &session->record, error) : 0;
-	if (!session->known || moves)
+		return drop_other_kind(session, &record, error);
+	if (!replaces)
 		drop(session->records_fd, &session->place, &record, NULL);
 	vpc_record_unstage(session->records_fd, &session->place);
 	return result;
@@ -266,19 +280,23 @@ static bool find_stray(struct session *session) {
 	return link_fd >= 0 || program_fd >= 0;
 }
 
+static int drop_all(struct session *session, struct vpc_error *error) {
+	if (!session->known && !find_stray(session))
+		return fail_nothing(session, error);
+	int result = check_owner(session, error);
+	result = result ?: drop(session->records_fd, &session->place, &session->record, error);
+	result = result ?: drop_other_kind(session, &session->record, error);
+	result = result ?: vpc_record_delete(session->records_fd, &session->place);
+	return result;
+}
+
 int vpc_detach(uint32_t ifindex, enum vpc_direction direction, const struct vpc_attach_options *options, struct vpc_error *error) {
 	_cleanup_(close_session) struct session session = {.pins = VPC_PINS_CLOSED, .records_fd = -1};
 
 	int result = open_session(ifindex, direction, options, VPC_PINS_CHANGE, &session, error);
 	if (result)
 		return result;
-	if (!session.known && !find_stray(&session))
-		return fail_nothing(&session, error);
-	result = check_owner(&session, error);
-	result = result ?: drop(session.records_fd, &session.place, &session.record, error);
-	if (result)
-		return result;
-	result = vpc_record_delete(session.records_fd, &session.place);
+	result = drop_all(&session, error);
 	remove_empty(&session);
 	return result;
 }
@@ -298,7 +316,7 @@ int vpc_attachment_check(uint32_t ifindex, enum vpc_direction direction, const s
 	if (result == -ENOENT)
 		return vpc_fail(error, -ENOENT, "what we attached to %s of interface %s was removed; attach again", vpc_direction_name(direction),
 			vpc_interface_text(ifindex, interface));
-	result = result ?: compare(&session, &session.record, &standing, -ESTALE, error);
+	result = result ?: compare(&session.place, &session.record, &standing, -ESTALE, error);
 	if (result == 0 && ret_attachment)
 		vpc_record_tell(&session.place, &session.record, ret_attachment);
 	return result;
@@ -360,7 +378,9 @@ static int collect(const struct session *session, struct vpc_attachment **ret_li
 /* The list is made under the lock, and the lock given up before anybody is called. */
 static int list_attachments(const struct vpc_attach_options *options, struct vpc_attachment **ret_list, size_t *ret_count, struct vpc_error *error) {
 	_cleanup_(close_session) struct session session = {.pins = VPC_PINS_CLOSED, .records_fd = -1};
-	int result = open_records(options, VPC_PINS_CHANGE, &session, error);
+	struct vpc_attach_options known = {.size = 0};
+	int result = read_options(options, &known, error);
+	result = result ?: open_records(&known, VPC_PINS_CHANGE, &session, error);
 	if (result)
 		return result;
 	result = collect(&session, ret_list, ret_count);

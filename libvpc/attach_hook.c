@@ -42,15 +42,18 @@ int vpc_hook_get_link(const struct vpc_place *place, uint32_t type, int *ret_fd,
 	return 0;
 }
 
+static int drop_link(const struct vpc_place *place, enum vpc_pin pin) {
+	_cleanup_(close_fd) int fd = vpc_pins_get(place, pin);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	int result = vpc_bpf_link_detach(fd);
+	return result && result != -ENOLINK ? result : vpc_pins_remove(place, pin); /* ENOLINK: dead already */
+}
+
 int vpc_hook_drop_link(const struct vpc_place *place, const struct vpc_record *record, struct vpc_error *error) {
 	(void)record;
-	_cleanup_(close_fd) int fd = vpc_pins_get(place, VPC_PIN_LINK);
-	if (fd < 0 && fd != -ENOENT)
-		return vpc_hook_fail(place, fd, "our link", error);
-	int result = fd < 0 ? 0 : vpc_bpf_link_detach(fd);
-	result = result == -ENOLINK ? 0 : result; /* dead already */
-	result = result ?: vpc_pins_remove(place, VPC_PIN_NEXT_LINK);
-	result = result ?: vpc_pins_remove(place, VPC_PIN_LINK);
+	int result = drop_link(place, VPC_PIN_LINK);
+	result = result ?: drop_link(place, VPC_PIN_NEXT_LINK);
 	return result ? vpc_hook_fail(place, result, "removal of our link", error) : 0;
 }
 

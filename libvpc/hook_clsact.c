@@ -121,16 +121,16 @@ static int refuse_tcx(const struct vpc_place *place, struct vpc_error *error) {
 
 static int prepare(const struct vpc_place *place, struct vpc_record *record, struct vpc_error *error) {
 	_cleanup_(vpc_netlink_close) struct vpc_netlink netlink = {0};
-	char kind[16];
 	int result = open_netlink(place, &netlink, error);
 	if (result)
 		return result;
-	result = vpc_netlink_ingress_qdisc(&netlink, place->ifindex, kind);
-	if (result)
-		return fail_netlink(place, result, "qdisc", &netlink, error);
-	if (kind[0] && strcmp(kind, "clsact") != 0)
+	int clsact = vpc_netlink_has_ingress_qdisc(&netlink, place->ifindex, "clsact");
+	int ingress = clsact == 0 ? vpc_netlink_has_ingress_qdisc(&netlink, place->ifindex, "ingress") : 0;
+	if (clsact < 0 || ingress < 0)
+		return fail_netlink(place, clsact < 0 ? clsact : ingress, "qdisc", &netlink, error);
+	if (ingress)
 		return vpc_hook_fail(place, -EBUSY, "a qdisc 'ingress' of another tool stands in the place of clsact; remove it (tc qdisc del ... ingress)", error);
-	if (!kind[0])
+	if (!clsact)
 		record->flags |= VPC_RECORD_QDISC_OURS;
 	return 0;
 }
@@ -252,8 +252,7 @@ void vpc_clsact_remove_qdisc(const struct vpc_place *place) {
 	static const uint32_t PARENTS[] = {VPC_TC_INGRESS, VPC_TC_EGRESS};
 	_cleanup_(vpc_netlink_close) struct vpc_netlink netlink = {0};
 	struct vpc_filters filters;
-	char kind[16];
-	if (vpc_netlink_open(&netlink) || vpc_netlink_ingress_qdisc(&netlink, place->ifindex, kind) || strcmp(kind, "clsact") != 0)
+	if (vpc_netlink_open(&netlink) || vpc_netlink_has_ingress_qdisc(&netlink, place->ifindex, "clsact") != 1)
 		return;
 	for (int i = 0; i < 2; i++)
 		if (vpc_netlink_filters(&netlink, place->ifindex, PARENTS[i], &filters) || filters.count)

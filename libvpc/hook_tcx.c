@@ -20,20 +20,43 @@
 #include <linux/pkt_cls.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "bpf_syscall.h"
 #include "cleanup.h"
+
+#define DEPARTURE_MILLISECONDS 500
 
 static uint32_t attach_type(const struct vpc_place *place) {
 	return place->direction == VPC_INGRESS ? VPC_BPF_ATTACH_TCX_INGRESS : VPC_BPF_ATTACH_TCX_EGRESS;
 }
 
+/*
+ * A link whose last pin was removed leaves the chain a grace period later. Until then its program cannot be added again,
+ * which is waited for; a program that another tool added stays, and so does the error.
+ */
+static bool await_departure(int result, int *tries) {
+	const struct timespec pause = {.tv_nsec = 1000000};
+	return result == -EEXIST && (*tries)++ < DEPARTURE_MILLISECONDS && nanosleep(&pause, NULL) == 0;
+}
+
 static int create_link(const struct vpc_place *place, int program_fd, struct vpc_error *error) {
 	struct vpc_bpf_chain chain;
-	int fd = vpc_bpf_link_create(program_fd, place->ifindex, attach_type(place), VPC_BPF_BEFORE);
+	int fd, tries = 0;
+	do {
+		fd = vpc_bpf_link_create(program_fd, place->ifindex, attach_type(place), VPC_BPF_BEFORE);
+	} while (await_departure(fd, &tries));
 	if (fd == -EINVAL && vpc_bpf_chain_query(place->ifindex, attach_type(place), &chain) == -EINVAL)
 		return vpc_fail(error, -ENOTSUP, "this kernel has no tcx (6.6 and later have it); use clsact");
 	return fd >= 0 ? fd : vpc_hook_fail(place, fd, "tcx link", error);
+}
+
+static int update_link(const struct vpc_place *place, int fd, int program_fd, struct vpc_error *error) {
+	int result, tries = 0;
+	do {
+		result = vpc_bpf_link_update(fd, program_fd);
+	} while (await_departure(result, &tries));
+	return result ? vpc_hook_fail(place, result, "replacement on the tcx link", error) : 0;
 }
 
 /* Makes the link and puts its pin in the place of an older one. */
@@ -127,12 +150,23 @@ static int move_to_head(const struct vpc_place *place, int old_fd, uint32_t old_
 	return 0;
 }
 
+/* A process died when the second link stood at the head already, under the name of a successor: makes it ours. */
+static void finish_move(const struct vpc_place *place) {
+	_cleanup_(close_fd) int next_fd = vpc_pins_get(place, VPC_PIN_NEXT_LINK);
+	if (next_fd < 0)
+		return;
+	_cleanup_(close_fd) int old_fd = vpc_pins_get(place, VPC_PIN_LINK);
+	if (vpc_pins_promote(place) == 0 && old_fd >= 0)
+		vpc_bpf_link_detach(old_fd);
+}
+
 static int put(const struct vpc_place *place, int program_fd, const struct vpc_record *record, struct vpc_error *error) {
 	_cleanup_(close_fd) int fd = -1;
 	struct vpc_bpf_link link;
 	struct vpc_bpf_chain chain;
 	(void)record;
 
+	finish_move(place);
 	int result = vpc_hook_get_link(place, VPC_BPF_LINK_TCX, &fd, &link);
 	if (result == -ENOENT)
 		return put_new(place, program_fd, error);
@@ -141,8 +175,7 @@ static int put(const struct vpc_place *place, int program_fd, const struct vpc_r
 		return vpc_hook_fail(place, result, "our tcx link", error);
 	if (chain.link_ids[0] != link.id)
 		return move_to_head(place, fd, link.id, program_fd, &chain, error);
-	result = vpc_bpf_link_update(fd, program_fd);
-	return result ? vpc_hook_fail(place, result, "replacement on the tcx link", error) : 0;
+	return update_link(place, fd, program_fd, error);
 }
 
 static int look(const struct vpc_place *place, struct vpc_standing *ret_standing, struct vpc_error *error) {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/if_link.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "bpf_syscall.h"
@@ -27,8 +28,11 @@ static int refuse_occupied(const struct vpc_place *place, struct vpc_error *erro
 static int put_new(const struct vpc_place *place, int program_fd, bool native, struct vpc_error *error) {
 	_cleanup_(close_fd) int fd =
 		vpc_bpf_link_create(program_fd, place->ifindex, VPC_BPF_ATTACH_XDP, native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
+	char name[IF_NAMESIZE];
 	if (fd == -EBUSY || fd == -EEXIST)
 		return refuse_occupied(place, error);
+	if (fd == -EINVAL && !if_indextoname(place->ifindex, name)) /* which the kernel says of a missing interface too */
+		return vpc_hook_fail(place, -ENODEV, "XDP link", error);
 	/* Drivers refuse in many ways: no XDP at all, an MTU too large, too few queues. */
 	if (fd == -EOPNOTSUPP || (native && (fd == -EINVAL || fd == -ERANGE)))
 		return vpc_hook_fail(place, -ENOTSUP, native ? "native XDP" : "generic XDP", error);

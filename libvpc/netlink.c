@@ -167,22 +167,14 @@ int vpc_netlink_delete_filter(struct vpc_netlink *netlink, uint32_t ifindex, uin
 	return talk(netlink, request, NULL, NULL);
 }
 
-static int read_kind(const struct nlmsghdr *answer, void *context) {
-	const struct nlattr *attribute;
-	mnl_attr_for_each(attribute, answer, sizeof(struct tcmsg)) {
-		if (mnl_attr_get_type(attribute) == TCA_KIND)
-			copy_text(context, 16, attribute);
-	}
-	return MNL_CB_OK;
-}
-
-int vpc_netlink_ingress_qdisc(struct vpc_netlink *netlink, uint32_t ifindex, char ret_kind[16]) {
-	char buffer[REQUEST_SIZE], kind[16] = "";
-	int result = talk(netlink, begin(buffer, RTM_GETQDISC, NLM_F_ACK, ifindex, TC_H_INGRESS, 0, 0), read_kind, kind);
-	if (result && result != -ENOENT)
-		return result;
-	memcpy(ret_kind, kind, sizeof kind);
-	return 0;
+int vpc_netlink_has_ingress_qdisc(struct vpc_netlink *netlink, uint32_t ifindex, const char *kind) {
+	char buffer[REQUEST_SIZE];
+	struct nlmsghdr *request = begin(buffer, RTM_GETQDISC, NLM_F_ACK, ifindex, TC_H_INGRESS, 0, 0);
+	mnl_attr_put_strz(request, TCA_KIND, kind);
+	int result = talk(netlink, request, NULL, NULL);
+	if (result == -ENOENT || result == -EINVAL)
+		return 0; /* none, or one of another kind */
+	return result ?: 1;
 }
 
 int vpc_netlink_add_clsact(struct vpc_netlink *netlink, uint32_t ifindex) {

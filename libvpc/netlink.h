@@ -51,8 +51,8 @@ int vpc_netlink_put_filter(struct vpc_netlink *netlink, uint32_t ifindex, uint32
 	int program_fd, const char *name);
 int vpc_netlink_delete_filter(struct vpc_netlink *netlink, uint32_t ifindex, uint32_t parent, uint16_t priority, uint32_t handle);
 
-/* Writes the kind of the qdisc that carries filters for arriving packets, "" if there is none. */
-int vpc_netlink_ingress_qdisc(struct vpc_netlink *netlink, uint32_t ifindex, char ret_kind[16]);
+/* 1 if a qdisc of that kind ("clsact" or "ingress") carries the filters for arriving packets, 0 if not. */
+int vpc_netlink_has_ingress_qdisc(struct vpc_netlink *netlink, uint32_t ifindex, const char *kind);
 int vpc_netlink_add_clsact(struct vpc_netlink *netlink, uint32_t ifindex);
 int vpc_netlink_delete_clsact(struct vpc_netlink *netlink, uint32_t ifindex);
 

@@ -21,7 +21,7 @@
 #define DEFAULT_DIRECTORY "/sys/fs/bpf/libvpc/v" TEXT_OF(VPC_LAYOUT_VERSION)
 
 #define BPF_FILE_SYSTEM 0xcafe4a11
-#define LOCK_SECONDS 2
+#define LOCK_SECONDS 10
 
 const char *vpc_direction_name(enum vpc_direction direction) {
 	switch (direction) {
@@ -95,6 +95,8 @@ static int wait_for_lock(int fd, int operation, const char *directory, struct vp
 /* 1 if the directory was removed by another process before the lock was ours. */
 static int open_locked(const char *directory, enum vpc_pins_lock lock, int *ret_fd, struct vpc_error *error) {
 	_cleanup_(close_fd) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return vpc_fail(error, -ENOENT, "nothing is attached: there is no pin directory %s", directory);
 	if (fd < 0)
 		return vpc_fail(error, -errno, "pin directory %s: %s", directory, strerror(errno));
 	int result = check_file_system(fd, directory, error);
@@ -188,6 +190,13 @@ int vpc_pins_put(const struct vpc_place *place, enum vpc_pin pin, int fd, struct
 	if (result == -EEXIST)
 		result = replace_pin(place, pin, fd, path);
 	return result ? vpc_fail(error, result, "%s cannot be pinned: %s", path, strerror(-result)) : 0;
+}
+
+int vpc_pins_promote(const struct vpc_place *place) {
+	char path[VPC_PIN_PATH], next[VPC_PIN_PATH];
+	vpc_pins_path(place, VPC_PIN_LINK, path);
+	vpc_pins_path(place, VPC_PIN_NEXT_LINK, next);
+	return rename(next, path) ? -errno : 0;
 }
 
 int vpc_pins_get(const struct vpc_place *place, enum vpc_pin pin) {

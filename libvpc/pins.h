@@ -47,7 +47,7 @@ enum vpc_pin { VPC_PIN_LINK, VPC_PIN_NEXT_LINK, VPC_PIN_PROGRAM };
 
 /*
  * Opens and locks the directory (NULL: the default one). -ENOENT if it is not there and not to be made; -ENOTSUP if no
- * BPF file system is mounted there; -ETIMEDOUT if another process holds the lock for two seconds.
+ * BPF file system is mounted there; -ETIMEDOUT if another process holds the lock for ten seconds.
  */
 int vpc_pins_open(const char *directory, enum vpc_pins_lock lock, struct vpc_pins *ret_pins, struct vpc_error *error);
 /* Unlocks. */
@@ -58,6 +58,8 @@ void vpc_pins_remove_empty(const struct vpc_pins *pins);
 void vpc_pins_path(const struct vpc_place *place, enum vpc_pin pin, char path[VPC_PIN_PATH]);
 /* Pins; the folder is made if needed. An older pin of that name is replaced in one step. */
 int vpc_pins_put(const struct vpc_place *place, enum vpc_pin pin, int fd, struct vpc_error *error);
+/* Gives the successor the name of the link, in one step. */
+int vpc_pins_promote(const struct vpc_place *place);
 /* Returns a descriptor; -ENOENT if there is no such pin. */
 int vpc_pins_get(const struct vpc_place *place, enum vpc_pin pin);
 /* 0 also if there is none. */
