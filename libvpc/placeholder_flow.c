@@ -81,7 +81,7 @@ static bool is_known_operation(const struct bpf_insn *insn) {
 	uint8_t mode = BPF_MODE(insn->code), operation = BPF_OP(insn->code);
 
 	switch (BPF_CLASS(insn->code)) {
-	case BPF_LD: return vpc_flow_is_wide(insn) || ((mode == BPF_ABS || mode == BPF_IND) && BPF_SIZE(insn->code) != BPF_DW);
+	case BPF_LD: return vpc_placeholder_is_wide(insn) || ((mode == BPF_ABS || mode == BPF_IND) && BPF_SIZE(insn->code) != BPF_DW);
 	case BPF_LDX: return mode == BPF_MEM || (mode == BPF_MEMSX && BPF_SIZE(insn->code) != BPF_DW);
 	case BPF_ST: return mode == BPF_MEM;
 	case BPF_STX: return mode == BPF_MEM || (mode == BPF_ATOMIC && insn->imm >= 0 && insn->imm <= 0x110);
@@ -106,7 +106,7 @@ static uint32_t callback_of(const struct program *program, size_t at) {
 	const struct bpf_insn *insn = &program->insns[at];
 	int64_t target = (int64_t)at + 1 + insn->imm;
 
-	if (!vpc_flow_is_wide(insn) || insn->src_reg != BPF_PSEUDO_FUNC || target < 0 || target >= (int64_t)program->count)
+	if (!vpc_placeholder_is_wide(insn) || insn->src_reg != BPF_PSEUDO_FUNC || target < 0 || target >= (int64_t)program->count)
 		return NONE;
 	return (uint32_t)target;
 }
@@ -119,7 +119,7 @@ static int find_starts(struct program *program, const char *name, struct vpc_err
 	for (size_t i = 0; i < program->count; i++) {
 		if (insns[i].dst_reg > BPF_REG_10 || insns[i].src_reg > BPF_REG_10 || !is_known_operation(&insns[i]))
 			return vpc_fail(error, -EINVAL, "%s: instruction %zu (opcode 0x%02x) is unknown", name, i, insns[i].code);
-		if (vpc_flow_is_wide(&insns[i]))
+		if (vpc_placeholder_is_wide(&insns[i]))
 			marks[++i] = NONE;
 	}
 	marks[0] = 1;
@@ -349,7 +349,7 @@ static void walk_forwards(struct program *program, uint32_t index) {
 		if (block->callee != NONE && i + 1 == block->end)
 			flow_into_callee(program, block, &state);
 		vpc_flow_forward(insn, program->choices[i], &state, &function->frame);
-		if (vpc_flow_is_wide(insn))
+		if (vpc_placeholder_is_wide(insn))
 			i++;
 	}
 	if (block->callee != NONE)
@@ -460,7 +460,7 @@ static void walk_backwards(struct program *program, uint32_t index) {
 	struct vpc_flow_wants wants = wants_after(program, index);
 
 	for (uint32_t i = block->end; i-- > block->start;) {
-		if (i > block->start && vpc_flow_is_wide(&program->insns[i - 1]) && program->insns[i].code == 0)
+		if (i > block->start && vpc_placeholder_is_wide(&program->insns[i - 1]) && program->insns[i].code == 0)
 			i--;
 		if (block->callee != NONE && i + 1 == block->end)
 			want_of_callee(program, block, &wants);

@@ -30,6 +30,12 @@ struct vpc_placeholder_plan {
 	const char *reason; /* for REFUSE: "it ..."; static */
 };
 
+/* Inclusive; signed and unsigned as the placeholder is wide. */
+struct vpc_placeholder_bounds {
+	uint64_t lowest, highest;
+	int64_t signed_lowest, signed_highest;
+};
+
 /* Bit 31 of a value decides how an immediate of a 64-bit instruction is extended, hence how it must be written. */
 enum { VPC_PLACEHOLDER_CLEAR, VPC_PLACEHOLDER_SET, VPC_PLACEHOLDER_CLASSES };
 
@@ -37,6 +43,7 @@ struct vpc_placeholder_place {
 	uint32_t instruction;
 	uint8_t kind;
 	bool divides;
+	struct vpc_placeholder_bounds bounds;
 	struct vpc_placeholder_plan plans[VPC_PLACEHOLDER_CLASSES];
 };
 
@@ -54,5 +61,13 @@ struct vpc_placeholder_sites {
  * are malformed, -ENOMEM.
  */
 int vpc_placeholder_prove(const struct bpf_insn *insns, size_t count, struct vpc_placeholder_sites *sites, struct vpc_error *error);
+
+/* Fills the bounds of all places. The instructions have passed vpc_placeholder_prove(). -ENOMEM. */
+int vpc_placeholder_bound(const struct bpf_insn *insns, size_t count, struct vpc_placeholder_sites *sites, struct vpc_error *error);
+
+/* lddw: takes two slots. */
+static inline bool vpc_placeholder_is_wide(const struct bpf_insn *insn) {
+	return insn->code == (BPF_LD | BPF_DW | BPF_IMM);
+}
 
 #endif

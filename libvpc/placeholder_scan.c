@@ -9,6 +9,9 @@
 
 #include "error.h"
 
+/* Sixteen times what the kernel takes. */
+#define MOST_INSTRUCTIONS (16u << 20)
+
 static const char *const TEXTS[VPC_PLACEHOLDER_KINDS] = {
 	"64-bit constant", "sign-extended 64-bit constant", "low half of a 64-bit constant", "high half of a 64-bit constant",
 	"64-bit move", "32-bit move", "64-bit operand", "32-bit operand", "64-bit comparison", "32-bit comparison",
@@ -17,10 +20,6 @@ static const char *const TEXTS[VPC_PLACEHOLDER_KINDS] = {
 
 /* Below this, a constant may be anything: a length, a flag, an offset. */
 #define SMALLEST_UNCOUNTED 0x10000
-
-static bool is_wide(const struct bpf_insn *insn) {
-	return insn->code == (BPF_LD | BPF_DW | BPF_IMM);
-}
 
 /* Whether the instruction's immediate is a number of the source, not an offset, an amount of bits, a width or an id. */
 static bool holds_number(const struct bpf_insn *insn, enum vpc_placeholder_kind *ret_kind) {
@@ -93,15 +92,15 @@ static const char *folding(uint64_t constant, uint64_t number, unsigned width) {
 
 	number &= mask;
 	if (number == ((constant - 1) & mask))
-		return "the constant less one, from >= or <";
+		return "that less one, from >= or <";
 	if (number == ((constant + 1) & mask))
-		return "the constant plus one, from > or <=";
+		return "that plus one, from > or <=";
 	if (number == (-constant & mask))
-		return "the constant negated, from a subtraction";
+		return "that negated, from a subtraction";
 	if (number == (~constant & mask))
-		return "the constant inverted, from ~ or a mask";
+		return "that inverted, from ~ or a mask";
 	if (number == swapped && swapped != constant)
-		return "the constant with its bytes swapped, from htonl or ntohl";
+		return "that with its bytes swapped, from htonl or ntohl";
 	return NULL;
 }
 
@@ -116,7 +115,7 @@ static void suspect(struct search *search, size_t at, uint64_t number, const cha
 static const char *folded_number(const struct search *search, uint64_t number, bool is_wide) {
 	if (search->width == 8) {
 		if ((uint32_t)number == (uint32_t)search->constant || (uint32_t)number == search->constant >> 32)
-			return !is_wide && search->constant >> 32 && (int64_t)search->constant != (int32_t)search->constant ? "half of the constant" : NULL;
+			return !is_wide && search->constant >> 32 && (int64_t)search->constant != (int32_t)search->constant ? "half of that" : NULL;
 		return folding(search->constant, number, 8);
 	}
 	/* Folded in 4 bytes the other half is an extension; folded in 8 it is a borrow. */
@@ -157,7 +156,7 @@ static void look_at(struct search *search, const struct bpf_insn *insn, size_t a
 
 static int look_everywhere(struct search *search, const struct bpf_insn *insns, size_t count, const char *name, struct vpc_error *error) {
 	for (size_t i = 0; i < count; i++) {
-		if (!is_wide(&insns[i])) {
+		if (!vpc_placeholder_is_wide(&insns[i])) {
 			look_at(search, &insns[i], i);
 			continue;
 		}
@@ -198,8 +197,8 @@ static int judge(const struct search *search, const struct vpc_placeholder *plac
 		return vpc_fail(error, -ENOENT, "%s: 0x%" PRIx64 " stands in %zu places, not in %d: instruction %s", placeholder->name, search->constant, search->count, placeholder->expected, places);
 	}
 	if (!placeholder->expected && search->folding)
-		return vpc_fail(error, -EILSEQ, "%s: instruction %zu holds 0x%" PRIx64 ", %s of 0x%" PRIx64 "; keep the constant from being folded, e.g. with barrier_var(), or state that %zu places are all",
-			placeholder->name, search->folded_at, search->folded, search->folding, search->constant, search->count);
+		return vpc_fail(error, -EILSEQ, "%s: %zu places hold 0x%" PRIx64 ", but instruction %zu holds 0x%" PRIx64 ": %s; keep the constant from being folded, e.g. with barrier_var(), or state how many places are all",
+			placeholder->name, search->count, search->constant, search->folded_at, search->folded, search->folding);
 	return 0;
 }
 
@@ -214,8 +213,8 @@ static int check_placeholder(const struct vpc_placeholder *placeholder, size_t c
 		return vpc_fail(error, -EINVAL, "%s: %d places cannot be expected", placeholder->name, placeholder->expected);
 	if (placeholder->constant < SMALLEST_UNCOUNTED && !placeholder->expected)
 		return vpc_fail(error, -EINVAL, "%s: 0x%" PRIx64 " is too common a number to be told from others; state how many places hold it, or choose a longer one", placeholder->name, placeholder->constant);
-	if (count > UINT32_MAX)
-		return vpc_fail(error, -EINVAL, "%s: %zu instructions are too many", placeholder->name, count);
+	if (count > MOST_INSTRUCTIONS)
+		return vpc_fail(error, -EINVAL, "%s: %zu instructions are more than any kernel takes", placeholder->name, count);
 	*ret_width = width;
 	return 0;
 }
@@ -246,6 +245,8 @@ int vpc_placeholder_scan(const struct bpf_insn *insns, size_t count, const struc
 	result = judge(&search, placeholder, error);
 	if (result == 0)
 		result = vpc_placeholder_prove(insns, count, sites, error);
+	if (result == 0)
+		result = vpc_placeholder_bound(insns, count, sites, error);
 	if (result < 0)
 		return result;
 	*ret_sites = sites;

@@ -246,7 +246,7 @@ void vpc_flow_forward(const struct bpf_insn *insn, enum vpc_flow_choice choice, 
 		forward_store(insn, state->registers[insn->src_reg], state, frame);
 		return;
 	case BPF_LD:
-		if (vpc_flow_is_wide(insn))
+		if (vpc_placeholder_is_wide(insn))
 			forward_wide(insn, choice, state);
 		else
 			forward_call(state, frame);
@@ -507,7 +507,7 @@ void vpc_flow_backward(const struct bpf_insn *insn, enum vpc_flow_choice choice,
 			wants->registers[insn->src_reg] |= backward_store(insn, wants, frame);
 		return;
 	case BPF_LD:
-		if (vpc_flow_is_wide(insn))
+		if (vpc_placeholder_is_wide(insn))
 			wants->registers[insn->dst_reg] = 0;
 		else
 			backward_packet_load(insn, wants);

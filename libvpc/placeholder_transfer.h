@@ -39,10 +39,6 @@ void vpc_flow_backward(const struct bpf_insn *insn, enum vpc_flow_choice choice,
 
 void vpc_flow_escape(const struct vpc_flow_state *state, unsigned reg, struct vpc_flow_frame *frame);
 
-static inline bool vpc_flow_is_wide(const struct bpf_insn *insn) {
-	return insn->code == (BPF_LD | BPF_DW | BPF_IMM);
-}
-
 static inline bool vpc_flow_is_subprogram_call(const struct bpf_insn *insn) {
 	return insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL;
 }

@@ -7,11 +7,16 @@
 #include "error.h"
 
 /* NULL if the place carries the value, else why not. */
-static const char *refusal(const struct vpc_placeholder_place *place, const struct vpc_placeholder_plan *plan, uint64_t value) {
+static const char *refusal(const struct vpc_placeholder_sites *sites, const struct vpc_placeholder_place *place, const struct vpc_placeholder_plan *plan, uint64_t value) {
+	const struct vpc_placeholder_bounds *bounds = &place->bounds;
+	int64_t number = sites->width == 8 ? (int64_t)value : (int32_t)(uint32_t)value;
+
 	if (plan->action == VPC_PLACEHOLDER_REFUSE)
 		return plan->reason;
 	if (place->divides && (uint32_t)value == 0)
 		return "it divides, and the kernel refuses a division by zero";
+	if (value < bounds->lowest || value > bounds->highest || number < bounds->signed_lowest || number > bounds->signed_highest)
+		return "the compiler sorted it among other constants that are compared with, as in a switch, and this value is out of that order";
 	switch ((enum vpc_placeholder_range)plan->range) {
 	case VPC_PLACEHOLDER_ANY: return NULL;
 	case VPC_PLACEHOLDER_ZERO_EXTENDED: return value >> 32 ? "it holds 4 bytes, which are zero-extended" : NULL;
@@ -55,7 +60,7 @@ int vpc_placeholder_write(struct bpf_insn *insns, size_t count, const struct vpc
 
 	for (size_t i = 0; i < sites->count; i++) {
 		const struct vpc_placeholder_place *place = &sites->places[i];
-		const char *reason = refusal(place, &place->plans[class], value);
+		const char *reason = refusal(sites, place, &place->plans[class], value);
 		if (reason)
 			return vpc_fail(error, -EILSEQ, "%s: instruction %u (%s) cannot carry 0x%" PRIx64 ": %s", sites->name, place->instruction,
 				vpc_placeholder_sites_get(sites, i).text, value, reason);
