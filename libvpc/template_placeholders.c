@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "template_placeholders.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "error.h"
+
+#define INSTRUCTION sizeof(struct bpf_insn)
+#define CALL (BPF_JMP | BPF_CALL)
+
+/* A function of the object: a piece of a section of instructions. */
+struct piece {
+	const char *name;
+	size_t section;
+	uint64_t offset, size;
+	bool is_program, is_chosen, is_reached_from_outside;
+};
+
+struct pieces {
+	struct piece *items;
+	size_t count;
+};
+
+static void release_pieces(struct pieces *pieces) {
+	free(pieces->items);
+}
+
+static int find_pieces(const struct vpc_template *template, struct pieces *ret_pieces, struct vpc_error *error) {
+	const struct vpc_elf *elf = &template->elf;
+	struct pieces pieces = {calloc(elf->symbol_count, sizeof *pieces.items), 0};
+	if (!pieces.items)
+		return vpc_fail(error, -ENOMEM, "%s: no memory for functions", template->name);
+	for (size_t i = 0; i < elf->symbol_count; i++) {
+		const Elf64_Sym *symbol = &elf->symbols[i];
+		if (ELF64_ST_TYPE(symbol->st_info) != STT_FUNC || symbol->st_shndx == SHN_UNDEF || symbol->st_shndx >= elf->section_count ||
+			!vpc_elf_is_code(elf, symbol->st_shndx) || symbol->st_size == 0 || (symbol->st_size | symbol->st_value) % INSTRUCTION)
+			continue;
+		pieces.items[pieces.count++] = (struct piece){
+			.name = vpc_elf_symbol_name(elf, symbol),
+			.section = symbol->st_shndx,
+			.offset = symbol->st_value,
+			.size = symbol->st_size,
+			.is_program = ELF64_ST_BIND(symbol->st_info) != STB_LOCAL && strcmp(vpc_elf_section_name(elf, symbol->st_shndx), ".text"),
+		};
+	}
+	*ret_pieces = pieces;
+	return 0;
+}
+
+static struct piece *piece_at(const struct pieces *pieces, size_t section, uint64_t offset) {
+	for (size_t i = 0; i < pieces->count; i++)
+		if (pieces->items[i].section == section && offset >= pieces->items[i].offset && offset - pieces->items[i].offset < pieces->items[i].size)
+			return &pieces->items[i];
+	return NULL;
+}
+
+static struct bpf_insn instruction_at(const struct vpc_elf *elf, size_t section, uint64_t offset) {
+	struct bpf_insn instruction;
+	memcpy(&instruction, vpc_elf_section_bytes(elf, section) + offset, sizeof instruction);
+	return instruction;
+}
+
+static bool is_local_call(const struct bpf_insn *instruction) {
+	return instruction->code == CALL && instruction->src_reg == BPF_PSEUDO_CALL;
+}
+
+/* What the call at that place calls: by its relocation, else relative to itself. NULL if it is no function of the object. */
+static struct piece *callee(const struct vpc_elf *elf, const struct pieces *pieces, size_t section, uint64_t offset) {
+	struct bpf_insn instruction = instruction_at(elf, section, offset);
+	for (size_t s = 0; s < elf->section_count; s++)
+		for (size_t i = 0; i < vpc_elf_relocation_count(elf, s); i++) {
+			struct vpc_elf_relocation relocation = vpc_elf_relocation(elf, s, i);
+			if (relocation.section != section || relocation.offset != offset)
+				continue;
+			bool by_section = ELF64_ST_TYPE(relocation.symbol->st_info) == STT_SECTION;
+			uint64_t target = relocation.symbol->st_value + (by_section ? ((uint64_t)(int64_t)instruction.imm + 1) * INSTRUCTION : 0);
+			return piece_at(pieces, relocation.symbol->st_shndx, target);
+		}
+	return piece_at(pieces, section, offset + INSTRUCTION + (uint64_t)((int64_t)instruction.imm * (int64_t)INSTRUCTION));
+}
+
+/* Marks what the piece calls, and what that calls; true if anything new was marked. */
+static bool mark_callees(const struct vpc_elf *elf, const struct pieces *pieces, const struct piece *caller, bool from_outside) {
+	bool changed = false;
+	for (uint64_t offset = caller->offset; offset < caller->offset + caller->size; offset += INSTRUCTION) {
+		struct bpf_insn instruction = instruction_at(elf, caller->section, offset);
+		struct piece *called = is_local_call(&instruction) ? callee(elf, pieces, caller->section, offset) : NULL;
+		bool *mark = called ? (from_outside ? &called->is_reached_from_outside : &called->is_chosen) : NULL;
+		if (mark && !*mark)
+			changed = *mark = true;
+	}
+	return changed;
+}
+
+/* The pieces that the template's choice of a program means; all without a choice. */
+static int choose_pieces(const struct vpc_template *template, struct pieces *pieces, struct vpc_error *error) {
+	for (size_t i = 0; i < pieces->count; i++) {
+		struct piece *piece = &pieces->items[i];
+		piece->is_chosen = !template->only_program || (piece->is_program && strcmp(piece->name, template->only_program) == 0);
+		piece->is_reached_from_outside = piece->is_program && !piece->is_chosen;
+	}
+	for (bool changed = true; changed;) {
+		changed = false;
+		for (size_t i = 0; i < pieces->count; i++) {
+			if (pieces->items[i].is_chosen)
+				changed |= mark_callees(&template->elf, pieces, &pieces->items[i], false);
+			if (pieces->items[i].is_reached_from_outside)
+				changed |= mark_callees(&template->elf, pieces, &pieces->items[i], true);
+		}
+	}
+	for (size_t i = 0; i < pieces->count; i++)
+		if (pieces->items[i].is_chosen && pieces->items[i].is_reached_from_outside && template->only_program)
+			return vpc_fail(error, -EINVAL, "%s: function %s is called by program %s and by others; patch all programs, or none", template->name, pieces->items[i].name,
+				template->only_program);
+	return 0;
+}
+
+/* The piece's instructions; calls that leave it are marked as the scanner wants them. */
+static struct bpf_insn *copy_piece(const struct vpc_elf *elf, const struct piece *piece, const uint8_t *bytes) {
+	size_t count = piece->size / INSTRUCTION;
+	struct bpf_insn *instructions = malloc(piece->size);
+	if (!instructions)
+		return NULL;
+	memcpy(instructions, bytes + elf->sections[piece->section].sh_offset + piece->offset, piece->size);
+	for (size_t i = 0; i < count; i++) {
+		int64_t target = (int64_t)i + 1 + instructions[i].imm;
+		if (is_local_call(&instructions[i]) && (target < 0 || target >= (int64_t)count || instructions[i].imm != -1))
+			instructions[i].imm = -1;
+	}
+	return instructions;
+}
+
+static int scan_piece(const struct vpc_template *template, const struct piece *piece, const struct vpc_placeholder *placeholder,
+		struct vpc_placeholder_sites **ret_sites, struct vpc_error *error) {
+	_cleanup_(free_memory) struct bpf_insn *instructions = copy_piece(&template->elf, piece, template->bytes);
+	if (!instructions)
+		return vpc_fail(error, -ENOMEM, "%s: no memory for the instructions of %s", template->name, piece->name);
+	return vpc_placeholder_scan(instructions, piece->size / INSTRUCTION, placeholder, ret_sites, error);
+}
+
+typedef int visit_sites(const struct vpc_template *template, const struct piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error);
+
+/* Visits the places of the placeholder in each chosen piece that has any. */
+static int each_piece(const struct vpc_template *template, const struct vpc_placeholder *placeholder, visit_sites *visit, void *context, struct vpc_error *error) {
+	_cleanup_(release_pieces) struct pieces pieces = {0};
+	struct vpc_error scan_error = {""};
+	int result = find_pieces(template, &pieces, error);
+	if (result == 0)
+		result = choose_pieces(template, &pieces, error);
+	for (size_t i = 0; i < pieces.count && result == 0; i++) {
+		_cleanup_(free_placeholder_sites) struct vpc_placeholder_sites *sites = NULL;
+		struct vpc_placeholder any = *placeholder;
+		any.expected = 0; /* counted over all pieces */
+		if (!pieces.items[i].is_chosen)
+			continue;
+		result = scan_piece(template, &pieces.items[i], &any, &sites, &scan_error);
+		if (result == -EILSEQ && placeholder->expected)
+			result = scan_piece(template, &pieces.items[i], placeholder, &sites, &scan_error);
+		if (result == 0)
+			result = visit(template, &pieces.items[i], sites, context, error);
+		else if (result == -ENOENT)
+			result = 0;
+		else
+			vpc_fail(error, result, "%s: %s: %.400s", template->name, pieces.items[i].name, scan_error.text);
+	}
+	return result;
+}
+
+static int add_count(const struct vpc_template *template, const struct piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error) {
+	(void)template, (void)piece, (void)error;
+	*(uint32_t *)context += (uint32_t)vpc_placeholder_sites_count(sites);
+	return 0;
+}
+
+int vpc_template_count_placeholders(struct vpc_template *template, struct vpc_error *error) {
+	for (size_t i = 0; i < template->parameter_count; i++) {
+		struct vpc_template_parameter *parameter = &template->parameters[i];
+		uint32_t count = 0;
+		if (parameter->public.site != VPC_SITE_PLACEHOLDER)
+			continue;
+		int result = each_piece(template, &parameter->placeholder, add_count, &count, error);
+		if (result < 0)
+			return result;
+		if (count == 0)
+			return vpc_fail(error, -ENXIO, "%s: placeholder %s: the constant 0x%" PRIx64 " is in no instruction%s%s", template->name, parameter->name,
+				parameter->placeholder.constant, template->only_program ? " of program " : "", template->only_program ? template->only_program : "");
+		if (parameter->placeholder.expected && count != (uint32_t)parameter->placeholder.expected)
+			return vpc_fail(error, -ENXIO, "%s: placeholder %s: the constant 0x%" PRIx64 " is in %" PRIu32 " places, %d were expected", template->name, parameter->name,
+				parameter->placeholder.constant, count, parameter->placeholder.expected);
+		parameter->public.sites = count;
+	}
+	return 0;
+}
+
+struct writing {
+	uint64_t value;
+	uint8_t *bytes;
+};
+
+/* Only what the writing changed goes back: calls were marked in the copy. */
+static int write_piece(const struct vpc_template *template, const struct piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error) {
+	struct writing *writing = context;
+	size_t count = piece->size / INSTRUCTION;
+	uint8_t *target = writing->bytes + template->elf.sections[piece->section].sh_offset + piece->offset;
+	_cleanup_(free_memory) struct bpf_insn *before = copy_piece(&template->elf, piece, writing->bytes);
+	_cleanup_(free_memory) struct bpf_insn *after = copy_piece(&template->elf, piece, writing->bytes);
+	if (!before || !after)
+		return vpc_fail(error, -ENOMEM, "%s: no memory for the instructions of %s", template->name, piece->name);
+	int result = vpc_placeholder_write(after, count, sites, writing->value, error);
+	for (size_t i = 0; i < count && result == 0; i++)
+		if (memcmp(&before[i], &after[i], INSTRUCTION))
+			memcpy(target + i * INSTRUCTION, &after[i], INSTRUCTION);
+	return result;
+}
+
+int vpc_template_write_placeholder(const struct vpc_template *template, size_t parameter, uint64_t value, uint8_t *bytes, struct vpc_error *error) {
+	struct writing writing = {value, bytes};
+	return each_piece(template, &template->parameters[parameter].placeholder, write_piece, &writing, error);
+}
