@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int fail(struct vpc_error *error, int code, const char *format, ...) {
 	if (error) {

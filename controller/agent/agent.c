@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent.h"
+#include "allocator.h"
+#include "cleanup.h"
+#include "cni_server.h"
+#include "log.h"
+#include "publisher.h"
+#include "reconciler.h"
+#include "text.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+static char *short_key(enum kind kind, const char *namespace, const char *name) {
+	return kind_namespaced(kind) ? format_text("%s/%s", namespace ? namespace : "default", name) : duplicate(name);
+}
+
+const struct object *agent_find(const struct agent *agent, enum kind kind, const char *namespace, const char *name) {
+	_cleanup_(free_memory) char *key = short_key(kind, namespace, name);
+	return table_get(&agent->objects[kind], key);
+}
+
+const struct object *agent_find_vpc(const struct agent *agent, const char *uid) {
+	TABLE_EACH(&agent->objects[KIND_VPC], entry) {
+		const struct object *vpc = entry->value;
+		if (vpc->metadata.uid && !strcmp(vpc->metadata.uid, uid))
+			return vpc;
+	}
+	return NULL;
+}
+
+/* A wrong setting leaves the last good ones in force. */
+static void take_config(struct agent *agent) {
+	struct vpc_error error = {""};
+	const struct object *found = NULL;
+	TABLE_EACH(&agent->objects[KIND_CONFIG], entry) {
+		const struct object *object = entry->value;
+		if (!strcmp(object->metadata.name, CONFIG_NAME) && (!found || strcmp(object->metadata.namespace, found->metadata.namespace) < 0))
+			found = object;
+	}
+	if (config_parse(found ? &found->config : NULL, &agent->config, &error) < 0)
+		log_event(LOG_ERROR, "ConfigMap/" CONFIG_NAME, "BrokenConfig", "%s", error.text);
+}
+
+static void wake_all(struct agent *agent) {
+	if (!agent->synced)
+		return;
+	allocator_wake(agent->allocator);
+	publisher_wake(agent->publisher);
+	reconciler_wake(agent->reconciler);
+	uv_timer_start(&agent->wake, agent->on_wake, 0, 0);
+}
+
+static void note_event(void *context, enum source_event event, const struct object *object) {
+	struct agent *agent = context;
+	struct table *table = &agent->objects[object->kind];
+	_cleanup_(free_memory) char *key = short_key(object->kind, object->metadata.namespace, object->metadata.name);
+	const struct object *before = event == SOURCE_DELETED ? table_remove(table, key) : table_put(table, key, object_ref(object));
+	object_unref(before);
+	if (object->kind == KIND_CONFIG && agent->synced)
+		take_config(agent);
+	wake_all(agent);
+}
+
+static void note_synced(void *context) {
+	struct agent *agent = context;
+	agent->synced = true;
+	take_config(agent);
+	log_event(LOG_INFO, "agent", "Synced", "%zu VPCs, %zu Pods, %zu identifiers", agent->objects[KIND_VPC].count, agent->objects[KIND_POD].count,
+		agent->objects[KIND_NETWORK_ID].count);
+	wake_all(agent);
+	agent_tell_ready(agent);
+}
+
+void agent_tell_ready(struct agent *agent) {
+	bool ready = agent->synced && (agent->options.no_datapath || !*agent->not_ready);
+	if (ready == agent->told_ready)
+		return;
+	agent->told_ready = ready;
+	if (agent->options.ready_file && ready) {
+		int fd = open(agent->options.ready_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		close_fd(&fd);
+	} else if (agent->options.ready_file) {
+		unlink(agent->options.ready_file);
+	}
+	log_event(LOG_INFO, "agent", ready ? "Ready" : "NotReady", "%s", ready ? agent->options.socket : agent->not_ready);
+	cni_server_take_queue(agent->server);
+	cni_wake(agent);
+}
+
+static void wake_additions(uv_timer_t *timer) {
+	cni_wake(timer->data);
+}
+
+int agent_start(struct agent *agent, const struct options *options, struct vpc_error *error) {
+	*agent = (struct agent){.options = *options, .state_folder = -1, .on_wake = wake_additions};
+	snprintf(agent->not_ready, sizeof agent->not_ready, "%s", options->no_datapath ? "the agent runs with --no-datapath" : "the agent is starting");
+	uv_loop_init(&agent->loop);
+	uv_timer_init(&agent->loop, &agent->wake);
+	uv_timer_init(&agent->loop, &agent->tick);
+	agent->wake.data = agent->tick.data = agent;
+	if (options->ready_file)
+		unlink(options->ready_file);
+	config_parse(NULL, &agent->config, NULL);
+	int result = options->no_datapath ? 0 : records_load(agent, error);
+	if (result < 0)
+		return result;
+	struct source_watcher watcher = {agent, note_event, note_synced};
+	result = source_directory_open(&agent->loop, options->manifests, &watcher, &agent->source, error);
+	if (result < 0)
+		return result;
+	agent->allocator = allocator_open(agent);
+	agent->publisher = publisher_open(agent);
+	agent->reconciler = reconciler_open(agent);
+	uv_timer_start(&agent->tick, wake_additions, 100, 100); /* deadlines of ADDs that wait */
+	return cni_server_open(agent, &agent->server, error);
+}

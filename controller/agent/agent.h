@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent as a whole: what its parts share. One process, one loop, no threads. */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include "config.h"
+#include "record.h"
+#include "source.h"
+#include "table.h"
+
+#include <uv.h>
+
+struct options {
+	const char *node, *manifests, *state, *socket, *queue, *bpffs, *uplink, *underlay, *ready_file;
+	bool no_datapath;
+};
+
+struct allocator;
+struct publisher;
+struct reconciler;
+struct cni_server;
+struct addition;
+
+struct agent {
+	uv_loop_t loop;
+	struct options options;
+	struct source *source;
+	bool synced, told_ready;
+	struct table objects[KINDS]; /* by name, or "namespace/name" */
+	struct config config;
+	struct allocator *allocator;
+	struct publisher *publisher;
+	struct reconciler *reconciler;
+	struct cni_server *server;
+	struct addition *additions; /* ADDs under way */
+	uv_timer_t wake, tick;
+	uv_timer_cb on_wake;
+
+	int state_folder;
+	struct table records; /* "container/interface" to struct record: the Pods that this node has in VPCs */
+
+	struct vpc_datapath *datapath; /* NULL: see not_ready */
+	char not_ready[600];           /* why ADD cannot be served; "" if it can */
+	uint8_t underlay[16];          /* own address, IPv4-mapped for IPv4 */
+	uint32_t uplink_ifindex;
+	uint8_t uplink_mac[6];
+};
+
+/* NULL if there is none. namespace: NULL for cluster-scoped kinds. The agent keeps it. */
+const struct object *agent_find(const struct agent *agent, enum kind kind, const char *namespace, const char *name);
+/* The VPC of that UID, or NULL. */
+const struct object *agent_find_vpc(const struct agent *agent, const char *uid);
+
+/*
+ * Starts the parts. 0 or negative errno. There is no way back but the end of the process, which may come at any time:
+ * whatever must last is on disk and in the kernel.
+ */
+int agent_start(struct agent *agent, const struct options *options, struct vpc_error *error);
+/* Makes or removes the ready file and logs the change. */
+void agent_tell_ready(struct agent *agent);
+
+#endif

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "firewall.h"
+#include "cleanup.h"
+#include "log.h"
+#include "text.h"
+
+#include <nftables/libnftables.h>
+#include <stdio.h>
+#include <string.h>
+
+static void free_context(struct nft_ctx **context) {
+	if (*context)
+		nft_ctx_free(*context);
+}
+
+/* Runs commands; what they print, or complain about, is given back. The caller frees it. */
+static int run(const char *commands, char **ret_output) {
+	_cleanup_(free_context) struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!context || nft_ctx_buffer_output(context) || nft_ctx_buffer_error(context))
+		return -ENOMEM;
+	nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL);
+	int result = nft_run_cmd_from_buffer(context, commands) ? -EIO : 0;
+	*ret_output = duplicate(result < 0 ? nft_ctx_get_error_buffer(context) : nft_ctx_get_output_buffer(context));
+	return result;
+}
+
+static bool stands(const struct agent *agent) {
+	char wanted[64];
+	_cleanup_(free_memory) char *output = NULL;
+	snprintf(wanted, sizeof wanted, "udp dport %u drop", agent->config.udp_port);
+	return run("list chain inet libvpc forward", &output) == 0 && strstr(output, "hook forward") && strstr(output, wanted);
+}
+
+/* One transaction: at no moment is there no rule. */
+static int put(const struct agent *agent, struct vpc_error *error) {
+	_cleanup_(free_memory) char *output = NULL;
+	_cleanup_(free_memory) char *commands = format_text(
+		"add table inet libvpc\n"
+		"delete table inet libvpc\n"
+		"table inet libvpc {\n"
+		"	chain forward {\n"
+		"		type filter hook forward priority -300; policy accept;\n"
+		"		udp dport %u drop\n"
+		"	}\n"
+		"}\n",
+		agent->config.udp_port);
+	int result = run(commands, &output);
+	if (output)
+		output[strcspn(output, "\n")] = '\0';
+	return result < 0 ? fail(error, result, "nftables rule against forged VXLAN: %s", output ? output : "out of memory") : 0;
+}
+
+int firewall_open(struct agent *agent, struct vpc_error *error) {
+	return stands(agent) ? 0 : put(agent, error);
+}
+
+void firewall_keep(struct agent *agent) {
+	struct vpc_error error = {""};
+	if (stands(agent))
+		return;
+	int result = put(agent, &error);
+	log_event(result < 0 ? LOG_ERROR : LOG_WARNING, "agent", result < 0 ? "FirewallNotRepaired" : "FirewallRepaired", "%s",
+		result < 0 ? error.text : "the rule against forged VXLAN (table inet libvpc) had been changed or removed");
+}

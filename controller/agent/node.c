@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node.h"
+#include "address.h"
+#include "cleanup.h"
+#include "firewall.h"
+#include "links.h"
+#include "log.h"
+#include "text.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+struct owner_search {
+	const uint8_t *address;
+	uint32_t ifindex;
+};
+
+static void compare_owner(void *context, const uint8_t address[16], uint32_t ifindex) {
+	struct owner_search *search = context;
+	if (!memcmp(address, search->address, 16))
+		search->ifindex = ifindex;
+}
+
+static int find_underlay(struct agent *agent, uint8_t ret_underlay[16], struct vpc_error *error) {
+	if (agent->options.underlay)
+		return address_parse(agent->options.underlay, ret_underlay) < 0 ? fail(error, -EINVAL, "--underlay %s is no address", agent->options.underlay) : 0;
+	const struct object *node = agent_find(agent, KIND_NODE, NULL, agent->options.node);
+	if (!node)
+		return fail(error, -EAGAIN, "there is no Node %s: give --underlay, or the Node's manifest with its InternalIP", agent->options.node);
+	for (size_t i = 0; i < node->node.addresses.count; i++) {
+		const struct node_address *one = &node->node.addresses.items[i];
+		if (!strcmp(one->type, "InternalIP") && address_parse(one->address, ret_underlay) == 0 &&
+			address_is_ipv4(ret_underlay) == (agent->config.underlay_family == 4))
+			return 0;
+	}
+	return fail(error, -EAGAIN, "Node %s has no InternalIP of family IPv%d", agent->options.node, agent->config.underlay_family);
+}
+
+static int find_uplink(struct agent *agent, const uint8_t underlay[16], struct link *ret_link, struct vpc_error *error) {
+	char text[INET6_ADDRSTRLEN];
+	struct owner_search search = {.address = underlay};
+	int result = addresses_each(compare_owner, &search);
+	if (result < 0 || !search.ifindex)
+		return fail(error, result < 0 ? result : -EADDRNOTAVAIL, "no interface of this node holds the underlay address %s", address_format(underlay, text));
+	const char *name = agent->options.uplink ? agent->options.uplink : agent->config.uplink;
+	result = *name ? link_find(name, ret_link) : link_find_index(search.ifindex, ret_link);
+	return result < 0 ? fail(error, result, "uplink %s: %s", name, strerror(-result)) : 0;
+}
+
+int node_open(struct agent *agent, struct vpc_error *error) {
+	uint8_t underlay[16];
+	struct link uplink;
+	int result = find_underlay(agent, underlay, error);
+	if (result == 0)
+		result = find_uplink(agent, underlay, &uplink, error);
+	if (result < 0)
+		return result;
+	memcpy(agent->underlay, underlay, 16);
+	agent->uplink_ifindex = uplink.ifindex;
+	memcpy(agent->uplink_mac, uplink.mac, 6);
+	result = firewall_open(agent, error);
+	if (result < 0)
+		return result;
+	struct vpc_datapath_options options = {
+		.size = sizeof options, .pin_directory = agent->options.bpffs, .uplink_ifindex = uplink.ifindex, .udp_port = agent->config.udp_port};
+	memcpy(options.underlay, underlay, 16);
+	return vpc_datapath_open(&options, &agent->datapath, error);
+}
+
+/* ---- conditions ---- */
+
+static void note_written(void *context, int result, const struct object *object, const struct vpc_error *error) {
+	(void)context, (void)object;
+	if (result < 0 && result != -EAGAIN) /* on a race the next round writes it */
+		log_event(LOG_WARNING, "node", "StatusNotWritten", "%s", error->text);
+}
+
+static void set_node_condition(struct agent *agent, const char *type, bool good, const char *reason, const char *message) {
+	const struct object *node = agent_find(agent, KIND_NODE, NULL, agent->options.node);
+	if (!node)
+		return;
+	struct object *changed = object_clone(node);
+	if (condition_set(&changed->node.conditions, type, good ? "True" : "False", reason, message, node->metadata.generation)) {
+		log_event(good ? LOG_INFO : LOG_WARNING, "node", reason, "%s", message);
+		agent->source->verbs->update(agent->source, changed, note_written, agent);
+	}
+	object_unref(changed);
+}
+
+void node_check_routes(struct agent *agent, const uint8_t (*nodes)[16], size_t count) {
+	char peer[INET6_ADDRSTRLEN], found[INET6_ADDRSTRLEN], published[INET6_ADDRSTRLEN];
+	_cleanup_(free_memory) char *message = NULL;
+	uint8_t source[16];
+	for (size_t i = 0; i < count && !message; i++) {
+		if (address_is_ipv4(nodes[i]) != address_is_ipv4(agent->underlay))
+			continue;
+		int result = route_source(nodes[i], source);
+		if (result == 0 && !memcmp(source, agent->underlay, 16))
+			continue;
+		message = result < 0 ? format_text("no route to node %s: %s", address_format(nodes[i], peer), strerror(-result))
+							 : format_text("packets to node %s would leave with source %s, but %s is published: the other node would drop them",
+								   address_format(nodes[i], peer), address_format(source, found), address_format(agent->underlay, published));
+	}
+	set_node_condition(agent, "VPCUnderlay", !message, message ? "UnderlayMismatch" : "UnderlayMatches", message ? message : "routing gives the published source address for every node");
+}

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reconciler.h"
+#include "address.h"
+#include "allocation.h"
+#include "cleanup.h"
+#include "firewall.h"
+#include "links.h"
+#include "log.h"
+#include "networks.h"
+#include "node.h"
+#include "publisher.h"
+#include "text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SETTLE_MS 2
+#define CHECK_MS 2000  /* what was removed or displaced is back within 5 s */
+#define TABLE_MS 30000 /* maps are compared anew although nothing changed here */
+
+struct reconciler {
+	struct agent *agent;
+	uv_timer_t soon, often;
+	uv_poll_t links;
+	int links_fd;
+	struct table applied; /* "vxlan-4097" to struct applied */
+	uint64_t nodes_hash, addresses_hash, forget_at;
+};
+
+/* What the datapath was told last of one network. */
+struct applied {
+	uint64_t remotes, rules; /* hashes; 0: nothing yet */
+	bool used;
+};
+
+static struct applied *applied_of(struct reconciler *reconciler, enum vpc_encapsulation encapsulation, uint32_t id) {
+	char name[20];
+	struct applied *applied = table_get(&reconciler->applied, claim_name(encapsulation, id, name));
+	if (!applied) {
+		applied = allocate(sizeof *applied);
+		table_put(&reconciler->applied, name, applied);
+	}
+	return applied;
+}
+
+static void complain(const char *object, const char *reason, const struct vpc_error *error) {
+	log_event(LOG_ERROR, object, reason, "%s", error->text);
+}
+
+/* ---- one network ---- */
+
+static void apply_remotes(struct agent *agent, struct applied *applied, const struct record *record) {
+	struct remotes remotes;
+	struct vpc_error error = {""};
+	collect_remotes(agent, record->vpc_uid, record->pod.encapsulation, record->pod.network_id, &remotes);
+	uint64_t hash = hash_bytes(1, remotes.items, remotes.count * sizeof *remotes.items);
+	if (hash != applied->remotes) {
+		int result = vpc_datapath_set_remotes(agent->datapath, record->pod.encapsulation, record->pod.network_id, remotes.items, remotes.count, &error);
+		applied->remotes = result < 0 ? 0 : hash;
+		if (result < 0)
+			complain(record->vpc_name, "RemotesNotSet", &error);
+	}
+	free(remotes.items);
+}
+
+/* A VPC that is gone leaves its Pods the rules that it had. */
+static void apply_rules(struct agent *agent, struct applied *applied, const struct record *record) {
+	struct rule_specs rules;
+	struct vpc_error error = {""};
+	const struct object *vpc = agent_find_vpc(agent, record->vpc_uid);
+	if (!vpc)
+		return;
+	collect_rules(agent, vpc, &rules);
+	uint64_t hash = hash_bytes(1, rules.items, rules.count * sizeof *rules.items);
+	if (hash != applied->rules) {
+		int result = vpc_datapath_set_rules(agent->datapath, record->pod.encapsulation, record->pod.network_id, rules.items, rules.count, &error);
+		applied->rules = result < 0 ? 0 : hash;
+		if (result < 0)
+			complain(record->vpc_name, "RulesNotSet", &error);
+	}
+	free(rules.items);
+}
+
+static void apply_network(struct reconciler *reconciler, const struct record *record) {
+	struct applied *applied = applied_of(reconciler, record->pod.encapsulation, record->pod.network_id);
+	if (applied->used)
+		return;
+	applied->used = true;
+	apply_rules(reconciler->agent, applied, record);
+	apply_remotes(reconciler->agent, applied, record);
+}
+
+/* The last Pod of a network has gone: neither rules nor remote members are needed. */
+static void clear_network(struct agent *agent, const char *name) {
+	struct vpc_error error = {""};
+	enum vpc_encapsulation encapsulation = strncmp(name, "vlan-", 5) ? VPC_VXLAN : VPC_VLAN;
+	uint32_t id = strtoul(strchr(name, '-') + 1, NULL, 10);
+	if (vpc_datapath_set_remotes(agent->datapath, encapsulation, id, NULL, 0, &error) < 0)
+		complain(name, "RemotesNotCleared", &error);
+	if (vpc_datapath_set_rules(agent->datapath, encapsulation, id, NULL, 0, &error) < 0)
+		complain(name, "RulesNotCleared", &error);
+}
+
+static void apply_networks(struct reconciler *reconciler) {
+	struct agent *agent = reconciler->agent;
+	TABLE_EACH(&reconciler->applied, entry)
+		((struct applied *)entry->value)->used = false;
+	TABLE_EACH(&agent->records, entry) {
+		const struct record *record = entry->value;
+		if (record->attached)
+			apply_network(reconciler, record);
+	}
+	for (bool again = true; again;) {
+		again = false;
+		TABLE_EACH(&reconciler->applied, entry) {
+			struct applied *applied = entry->value;
+			if (applied->used)
+				continue;
+			clear_network(agent, entry->key);
+			table_remove(&reconciler->applied, entry->key);
+			free(applied);
+			again = true;
+			break;
+		}
+	}
+}
+
+/* ---- the node ---- */
+
+static void note_address(void *context, const uint8_t address[16], uint32_t ifindex) {
+	(void)ifindex;
+	add_node(context, address);
+}
+
+static void apply_node_addresses(struct reconciler *reconciler) {
+	struct node_list addresses = {0};
+	struct vpc_error error = {""};
+	int result = addresses_each(note_address, &addresses);
+	uint64_t hash = hash_bytes(1, addresses.items, addresses.count * 16);
+	if (result == 0 && hash != reconciler->addresses_hash) {
+		result = vpc_datapath_set_node_addresses(reconciler->agent->datapath, (const uint8_t(*)[16])addresses.items, addresses.count, &error);
+		reconciler->addresses_hash = result < 0 ? 0 : hash;
+		if (result < 0)
+			complain("node", "AddressesNotSet", &error);
+	}
+	free(addresses.items);
+}
+
+static void apply_nodes(struct reconciler *reconciler) {
+	struct node_list nodes;
+	struct vpc_error error = {""};
+	collect_nodes(reconciler->agent, &nodes);
+	uint64_t hash = hash_bytes(1, nodes.items, nodes.count * 16);
+	if (hash != reconciler->nodes_hash) {
+		int result = vpc_datapath_set_nodes(reconciler->agent->datapath, (const uint8_t(*)[16])nodes.items, nodes.count, &error);
+		reconciler->nodes_hash = result < 0 ? 0 : hash;
+		if (result < 0)
+			complain("node", "NodesNotSet", &error);
+	}
+	node_check_routes(reconciler->agent, (const uint8_t(*)[16])nodes.items, nodes.count);
+	free(nodes.items);
+}
+
+/* ---- Pods ---- */
+
+/* An interface index may be used again by another interface: the MAC tells. */
+static bool interface_is_gone(const struct record *record) {
+	struct link link;
+	int result = link_find_index(record->pod.ifindex, &link);
+	return result == -ENODEV || (result == 0 && memcmp(link.mac, record->pod.host_mac, 6));
+}
+
+int reconciler_detach(struct reconciler *reconciler, struct record *record, struct vpc_error *error) {
+	struct agent *agent = reconciler->agent;
+	if (!agent->datapath)
+		return fail(error, -EAGAIN, "%s", agent->not_ready);
+	int result = vpc_datapath_delete_pod(agent->datapath, &record->pod, error);
+	if (result < 0)
+		return result;
+	log_event(LOG_INFO, record->name, "PodDetached", "from VPC %s, container %s", record->vpc_name, record->container);
+	record_remove(agent, record);
+	publisher_wake(agent->publisher);
+	reconciler_wake(reconciler);
+	return 0;
+}
+
+int reconciler_attach(struct reconciler *reconciler, struct record *record, struct vpc_error *error) {
+	struct agent *agent = reconciler->agent;
+	struct vpc_timing timing = {0};
+	struct vpc_error ignored;
+	int result = vpc_datapath_put_pod(agent->datapath, &record->pod, &timing, error);
+	if (result < 0) {
+		vpc_datapath_delete_pod(agent->datapath, &record->pod, &ignored);
+		return result;
+	}
+	record->attached = true;
+	applied_of(reconciler, record->pod.encapsulation, record->pod.network_id)->used = false;
+	apply_network(reconciler, record);
+	log_event(LOG_INFO, record->name, "PodAttached", "to VPC %s (%s %u), container %s, interface %u, %llu us (patch %llu, load %llu, attach %llu)", record->vpc_name,
+		encapsulation_text(record->pod.encapsulation), record->pod.network_id, record->container, record->pod.ifindex, (unsigned long long)timing.total / 1000,
+		(unsigned long long)timing.patch / 1000, (unsigned long long)timing.load / 1000, (unsigned long long)timing.attach / 1000);
+	publisher_wake(agent->publisher);
+	return 0;
+}
+
+static const struct endpoint *find_endpoint(const struct agent *agent, const struct vpc_pod *pod, const struct object **ret_object) {
+	TABLE_EACH(&agent->objects[KIND_ENDPOINTS], entry) {
+		const struct object *object = entry->value;
+		if (strcmp(object->endpoints.node, agent->options.node) || object->endpoints.id != pod->network_id ||
+			encapsulation_of(object->endpoints.encapsulation) != pod->encapsulation)
+			continue;
+		for (size_t i = 0; i < object->endpoints.pods.count; i++) {
+			uint8_t mac[6];
+			*ret_object = object;
+			if (mac_parse(object->endpoints.pods.items[i].mac, mac) == 0 && !memcmp(mac, pod->mac, 6))
+				return &object->endpoints.pods.items[i];
+		}
+	}
+	return NULL;
+}
+
+/* In the kernel, without a record: its file was broken or lost. It stays as it is, and stays published. */
+static int adopt(const struct vpc_pod *pod, void *context) {
+	struct agent *agent = context;
+	const struct object *object = NULL;
+	if (record_find_interface(agent, pod->ifindex))
+		return 0;
+	const struct endpoint *endpoint = find_endpoint(agent, pod, &object);
+	struct record *record = allocate(sizeof *record);
+	*record = (struct record){.container = duplicate(""), .interface = duplicate(""), .network_namespace = duplicate(""),
+		.namespace = duplicate(endpoint && endpoint->namespace ? endpoint->namespace : ""), .name = duplicate(endpoint && endpoint->name ? endpoint->name : "unknown"),
+		.uid = duplicate(endpoint ? endpoint->uid : ""), .vpc_name = duplicate(endpoint ? object->endpoints.vpc_name : "unknown"),
+		.vpc_uid = duplicate(endpoint ? object->endpoints.vpc_uid : ""), .pod = *pod, .attached = true};
+	_cleanup_(free_memory) char *key = record_key(record);
+	table_put(&agent->records, key, record);
+	log_event(LOG_WARNING, key, "PodWithoutRecord", "%s %u: no state file; kept as the kernel has it until its interface is gone",
+		encapsulation_text(pod->encapsulation), pod->network_id);
+	return 0;
+}
+
+static void check_record(struct reconciler *reconciler, struct record *record) {
+	struct agent *agent = reconciler->agent;
+	struct vpc_error error = {""};
+	if (record->leaving || interface_is_gone(record)) {
+		if (reconciler_detach(reconciler, record, &error) < 0)
+			complain(record->name, "PodNotDetached", &error);
+		return;
+	}
+	if (!*record->container)
+		return; /* known from the kernel only: there is nothing to compare with */
+	bool repair = record->attached;
+	if (record->attached && vpc_datapath_check_pod(agent->datapath, &record->pod, &error) == 0)
+		return;
+	if (repair)
+		log_event(LOG_WARNING, record->name, "PodTampered", "%s", error.text);
+	int result = vpc_datapath_put_pod(agent->datapath, &record->pod, NULL, &error);
+	if (result < 0) {
+		complain(record->name, repair ? "PodNotRepaired" : "PodNotAttached", &error);
+		return;
+	}
+	record->attached = true;
+	log_event(LOG_INFO, record->name, repair ? "PodRepaired" : "PodKept", "VPC %s, interface %u", record->vpc_name, record->pod.ifindex);
+	publisher_wake(agent->publisher);
+}
+
+static void check_records(struct reconciler *reconciler) {
+	struct agent *agent = reconciler->agent;
+	size_t count = 0;
+	struct record **records = allocate((agent->records.count + 1) * sizeof *records);
+	TABLE_EACH(&agent->records, entry)
+		records[count++] = entry->value;
+	for (size_t i = 0; i < count; i++)
+		check_record(reconciler, records[i]);
+	free(records);
+}
+
+/* ---- rounds ---- */
+
+static bool open_datapath(struct reconciler *reconciler) {
+	struct agent *agent = reconciler->agent;
+	struct vpc_error error = {""};
+	if (agent->datapath)
+		return true;
+	int result = node_open(agent, &error);
+	if (result < 0) {
+		if (strcmp(agent->not_ready, error.text))
+			log_event(LOG_ERROR, "agent", "NotReady", "%s", error.text);
+		snprintf(agent->not_ready, sizeof agent->not_ready, "%s", error.text);
+		return false;
+	}
+	if (vpc_datapath_each_pod(agent->datapath, adopt, agent, &error) < 0)
+		complain("agent", "KernelNotRead", &error);
+	check_records(reconciler);
+	agent->not_ready[0] = '\0';
+	return true;
+}
+
+static void look_soon(uv_timer_t *timer) {
+	struct reconciler *reconciler = timer->data;
+	struct agent *agent = reconciler->agent;
+	if (!agent->synced || agent->options.no_datapath || !open_datapath(reconciler))
+		return;
+	apply_node_addresses(reconciler);
+	apply_nodes(reconciler);
+	apply_networks(reconciler);
+	agent_tell_ready(agent);
+}
+
+static void look_often(uv_timer_t *timer) {
+	struct reconciler *reconciler = timer->data;
+	struct agent *agent = reconciler->agent;
+	struct vpc_error error = {""};
+	if (agent->datapath) {
+		int repairs = vpc_datapath_repair(agent->datapath, &error);
+		if (repairs < 0)
+			complain("agent", "NodeNotRepaired", &error);
+		else if (repairs > 0)
+			log_event(LOG_WARNING, "agent", "NodeRepaired", "%d of the node's programs and pins had been removed or displaced", repairs);
+		firewall_keep(agent);
+		check_records(reconciler);
+	}
+	if (uv_now(&agent->loop) >= reconciler->forget_at) {
+		reconciler->forget_at = uv_now(&agent->loop) + TABLE_MS;
+		reconciler->nodes_hash = reconciler->addresses_hash = 0;
+		TABLE_EACH(&reconciler->applied, entry)
+			((struct applied *)entry->value)->remotes = ((struct applied *)entry->value)->rules = 0;
+	}
+	look_soon(&reconciler->soon);
+}
+
+static void note_links(uv_poll_t *poll, int status, int events) {
+	struct reconciler *reconciler = poll->data;
+	(void)status, (void)events;
+	links_drain(reconciler->links_fd);
+	reconciler_wake(reconciler);
+}
+
+void reconciler_wake(struct reconciler *reconciler) {
+	if (reconciler && !uv_is_active((uv_handle_t *)&reconciler->soon))
+		uv_timer_start(&reconciler->soon, look_soon, SETTLE_MS, 0);
+}
+
+struct reconciler *reconciler_open(struct agent *agent) {
+	struct reconciler *reconciler = allocate(sizeof *reconciler);
+	reconciler->agent = agent;
+	uv_timer_init(&agent->loop, &reconciler->soon);
+	uv_timer_init(&agent->loop, &reconciler->often);
+	reconciler->soon.data = reconciler->often.data = reconciler->links.data = reconciler;
+	uv_timer_start(&reconciler->often, look_often, CHECK_MS, CHECK_MS);
+	reconciler->links_fd = links_watch();
+	if (reconciler->links_fd >= 0 && uv_poll_init(&agent->loop, &reconciler->links, reconciler->links_fd) == 0)
+		uv_poll_start(&reconciler->links, UV_READABLE, note_links);
+	else
+		log_event(LOG_WARNING, "agent", "LinksNotWatched", "address changes are noticed every %d ms only", CHECK_MS);
+	return reconciler;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Compares what should be (objects, records) with what is (kernel), and acts on differences. A restart therefore changes
+ * nothing, and what somebody removed comes back.
+ */
+#ifndef AGENT_RECONCILER_H
+#define AGENT_RECONCILER_H
+
+#include "agent.h"
+
+struct reconciler *reconciler_open(struct agent *agent);
+/* Objects changed: looks at everything soon. */
+void reconciler_wake(struct reconciler *reconciler);
+
+/*
+ * Attaches a Pod and gives its network the rules and remote members, at once. The record is in agent->records and on disk
+ * already. 0 or negative errno; on failure nothing of the Pod is left in the kernel.
+ */
+int reconciler_attach(struct reconciler *reconciler, struct record *record, struct vpc_error *error);
+/* Removes the Pod's kernel state, then its record; later its published endpoint. 0 or negative errno: then the record stays. */
+int reconciler_detach(struct reconciler *reconciler, struct record *record, struct vpc_error *error);
+
+#endif
