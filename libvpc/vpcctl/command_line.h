@@ -24,7 +24,7 @@ enum exit_status { EXIT_STATUSES(EXIT_AS_ENUM) };
 
 /* name, argument, text. */
 #define OPTIONS(X) \
-	X(PROGRAM, "program", "P", "the program in the object, by its function's name") \
+	X(PROGRAM, "program", "P", "the program in the object, by the name of its function") \
 	X(INTERFACE, "interface", "IF", "the network interface, by name") \
 	X(DIRECTION, "direction", "D", "ingress, egress or xdp") \
 	X(HOOK, "hook", "HOOK", "tcx, clsact, xdp-native or xdp-generic instead of the best that there is") \

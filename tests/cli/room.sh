@@ -33,7 +33,7 @@ expect() {
 	"$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
 	if ((status != wanted)); then
 		failed "$description" "exit status $status instead of $wanted" "$(head -3 "$work/err")"
-	elif ! grep -qF -- "$text" "$work/out" "$work/err"; then
+	elif [[ -n $text ]] && ! grep -qF -- "$text" "$work/out" "$work/err"; then
 		failed "$description" "no '$text' in: $(cat "$work/out" "$work/err")"
 	elif ((wanted != 0)) && [[ ! -s $work/err ]]; then
 		failed "$description" "nothing on standard error"
