@@ -52,6 +52,8 @@ static __always_inline int arp_from_pod(struct __sk_buff *skb, const struct vpc_
 		if (!ARP_SENDER_IP(arp))
 			return DROP(FOREIGN_ARP); /* only a question may be asked without an address */
 		set_ipv4(&target, ARP_TARGET_IP(arp));
+		if (is_same_address(&target, &pod->ipv4))
+			return CONSUMED; /* an announcement in the form of an answer */
 		return is_resolved_by_host(skb, &target) ? PASS : DROP(UNKNOWN_NEIGHBOUR);
 	default: return DROP(MALFORMED_HEADER);
 	}

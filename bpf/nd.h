@@ -54,7 +54,7 @@ static __always_inline int check_link_layer_options(struct __sk_buff *skb, const
 	struct nd_option option __attribute__((aligned(2)));
 #pragma unroll
 	for (int i = 0; i < ND_OPTIONS; i++) {
-		if (at >= end)
+		if (at == end)
 			return 0;
 		if (at + sizeof option > end || bpf_skb_load_bytes(skb, at, &option, sizeof option) || !option.length)
 			return DROP(MALFORMED_HEADER);
@@ -63,7 +63,7 @@ static __always_inline int check_link_layer_options(struct __sk_buff *skb, const
 			return DROP(FOREIGN_ND);
 		at += option.length * 8;
 	}
-	return at >= end ? 0 : DROP(MALFORMED_HEADER);
+	return at == end ? 0 : DROP(MALFORMED_HEADER);
 }
 
 static __always_inline int answer_solicitation(struct __sk_buff *skb, const struct nd_packet *nd, const struct vpc_member *member,
@@ -110,7 +110,8 @@ static __always_inline int solicitation_from_pod(struct __sk_buff *skb, const st
 }
 
 static __always_inline int advertisement_from_pod(struct __sk_buff *skb, const struct nd_packet *nd, const struct vpc_pod_record *pod) {
-	if (!is_same_address(&nd->message.target, &pod->ipv6) && !is_ipv6_link_local(&nd->message.target))
+	int is_own_link_local = is_ipv6_link_local(&nd->message.target) && is_same_address(&nd->message.target, &nd->source);
+	if (!is_own_link_local && !is_same_address(&nd->message.target, &pod->ipv6))
 		return DROP(FOREIGN_ND);
 	if (is_ipv6_multicast(&nd->destination))
 		return CONSUMED; /* nobody needs the announcement: neighbours are known from the map */
@@ -153,6 +154,13 @@ static __always_inline int read_icmpv6_type(struct __sk_buff *skb, const struct 
 	return type;
 }
 
+/* Nobody knows a Pod's link-local address, so any is its own but that of a gateway or of the node. */
+static __always_inline int is_own_link_address(const struct __sk_buff *skb, const struct vpc_address *source, const struct vpc_pod_record *pod) {
+	if (!is_ipv6_link_local(source))
+		return is_same_address(source, &pod->ipv6);
+	return !is_next_hop(skb, source) && !is_node_address(source);
+}
+
 /* What from_pod hands over: to a group or the link, or ICMPv6 that may be discovery. The source is still unchecked. */
 static __always_inline int local_ipv6_from_pod(struct __sk_buff *skb, const struct vpc_pod_record *pod) {
 	struct ipv6hdr ip;
@@ -160,15 +168,13 @@ static __always_inline int local_ipv6_from_pod(struct __sk_buff *skb, const stru
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof ip))
 		return DROP(TRUNCATED);
 	set_ipv6(&source, &ip.saddr);
-	int is_unspecified = is_no_address(&source), is_link_local = is_ipv6_link_local(&ip.saddr);
-	if (!is_unspecified && !is_link_local && !is_same_address(&source, &pod->ipv6))
-		return DROP(FOREIGN_ADDRESS);
-
-	int is_hidden;
-	int type = read_icmpv6_type(skb, &ip, &is_hidden);
+	int is_unspecified = is_no_address(&source), is_hidden;
+	int type = read_icmpv6_type(skb, &ip, &is_hidden), is_nd = !is_hidden && type >= 0 && is_nd_type(type);
+	if (!is_unspecified && !is_own_link_address(skb, &source, pod))
+		return is_nd ? DROP(FOREIGN_ND) : DROP(FOREIGN_ADDRESS);
 	if (is_mld(type))
 		return CONSUMED;
-	if (!is_hidden && type >= 0 && is_nd_type(type))
+	if (is_nd)
 		return nd_from_pod(skb, type, pod);
 	if (ip.nexthdr == IPPROTO_ICMPV6 && type < 0)
 		return DROP(TRUNCATED);

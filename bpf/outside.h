@@ -38,10 +38,10 @@ static __always_inline int judge_icmp_error(struct __sk_buff *skb, __u32 network
 }
 
 /* A new flow, if the network's rules allow one in this direction. */
-static __always_inline int begin_flow(const struct vpc_flow_key *key, const struct packet *packet, enum flow_direction direction) {
+static __always_inline int begin_flow(struct __sk_buff *skb, const struct vpc_flow_key *key, const struct packet *packet, enum flow_direction direction) {
 	int is_out = direction == FROM_POD;
 	const struct vpc_rule *rule = find_rule(key->network, is_out ? VPC_RULE_ALLOW : VPC_RULE_ALLOW_FROM, &key->peer);
-	if (!rule || !is_allowed(rule, packet->protocol, packet->destination_port))
+	if (!rule || !is_allowed(skb, rule, packet->protocol, packet->destination_port))
 		return is_out ? DROP(NOT_A_MEMBER) : DROP(NOT_ALLOWED_IN);
 	int verdict = remember_flow(key, packet, direction, is_out ? VPC_FLOW_ALLOW : VPC_FLOW_ALLOW_FROM);
 	return verdict ? verdict : PASS;
@@ -56,7 +56,7 @@ static __always_inline int judge_flow(struct __sk_buff *skb, __u32 network, stru
 			return missing;
 	}
 	make_flow_key(&key, network, packet, direction);
-	int verdict = follow_flow(&key, packet, direction) ? PASS : begin_flow(&key, packet, direction);
+	int verdict = follow_flow(&key, packet, direction) ? PASS : begin_flow(skb, &key, packet, direction);
 	if (verdict == PASS && packet->fragment == FRAGMENT_FIRST)
 		remember_fragment(network, packet);
 	return verdict;
@@ -110,7 +110,7 @@ static __always_inline int ip_into_pod(struct __sk_buff *skb, int is_ipv4, const
 	if (is_loopback(&packet.source) || find_member(network, &packet.source))
 		return DROP(NOT_ALLOWED_IN); /* members reach each other past this program: whoever comes this way is none */
 	if (packet.is_icmp_error)
-		return judge_icmp_error(skb, network, &packet, TO_POD, own);
+		return judge_icmp_error(skb, network, &packet, TO_POD, &packet.destination);
 	return judge_flow(skb, network, &packet, TO_POD);
 }
 

@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 #include "address.h"
 #include "count.h"
+#include "forget.h"
 #include "headers.h"
 
 #define TCP_FIN 0x01
@@ -21,11 +22,12 @@ enum fragment_part { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
 
 struct packet {
 	struct vpc_address source, destination;
-	__u32 transport;      /* offset of the transport header in the frame */
-	__u32 identification; /* of a fragment, big-endian */
-	__be16 source_port, destination_port; /* ICMP echo: the identifier in both; 0 where there is none */
 	union {
 		struct {
+			__u32 transport;      /* offset of the transport header in the frame */
+			__u32 end;            /* offset behind the packet; of a quoted one, behind what is there of it */
+			__u32 identification; /* of a fragment, big-endian */
+			__be16 source_port, destination_port; /* ICMP echo: the identifier in both; 0 where there is none */
 			__u8 protocol;
 			__u8 tcp_flags;
 			__u8 fragment; /* enum fragment_part */
@@ -33,7 +35,7 @@ struct packet {
 			__u8 icmp_type;
 			__u8 zero[3];
 		};
-		__u32 kinds[2];
+		__u32 words[6];
 	};
 };
 
@@ -45,12 +47,15 @@ static __always_inline int is_extension(__u8 header) {
 		header == IPPROTO_AH;
 }
 
-static __always_inline int read_ipv4(struct __sk_buff *skb, __u32 offset, struct packet *packet) {
+static __always_inline int read_ipv4(struct __sk_buff *skb, __u32 offset, int is_quoted, struct packet *packet) {
 	struct iphdr ip;
 	if (bpf_skb_load_bytes(skb, offset, &ip, sizeof ip))
 		return DROP(TRUNCATED);
-	if (ip.version != 4 || ip.ihl < 5)
+	if (ip.version != 4 || ip.ihl < 5 || bpf_ntohs(ip.tot_len) < ip.ihl * 4)
 		return DROP(MALFORMED_HEADER);
+	packet->end = is_quoted ? skb->len : offset + bpf_ntohs(ip.tot_len);
+	if (packet->end > skb->len)
+		return DROP(TRUNCATED);
 	set_ipv4(&packet->source, ip.saddr);
 	set_ipv4(&packet->destination, ip.daddr);
 	packet->protocol = ip.protocol;
@@ -102,6 +107,9 @@ static __always_inline int read_ipv6(struct __sk_buff *skb, __u32 offset, int is
 		return DROP(TRUNCATED);
 	if (ip.version != 6)
 		return DROP(MALFORMED_HEADER);
+	packet->end = is_quoted ? skb->len : offset + sizeof ip + bpf_ntohs(ip.payload_len);
+	if (packet->end > skb->len)
+		return DROP(TRUNCATED);
 	set_ipv6(&packet->source, &ip.saddr);
 	set_ipv6(&packet->destination, &ip.daddr);
 	if (is_mapped(&packet->source) || is_mapped(&packet->destination))
@@ -125,7 +133,7 @@ static __always_inline int is_icmp_echo(const struct packet *packet, __u8 type) 
 
 static __always_inline int read_icmp(struct __sk_buff *skb, struct packet *packet) {
 	struct icmp_head icmp;
-	if (bpf_skb_load_bytes(skb, packet->transport, &icmp, sizeof icmp))
+	if (packet->transport + sizeof icmp > packet->end || bpf_skb_load_bytes(skb, packet->transport, &icmp, sizeof icmp))
 		return DROP(TRUNCATED);
 	packet->icmp_type = icmp.type;
 	packet->is_icmp_error = is_icmp_error(packet, icmp.type);
@@ -138,7 +146,7 @@ static __always_inline int read_icmp(struct __sk_buff *skb, struct packet *packe
 static __always_inline int read_ports(struct __sk_buff *skb, struct packet *packet, int is_quoted) {
 	__be16 ports[2];
 	__u32 least = is_quoted ? sizeof ports : packet->protocol == IPPROTO_TCP ? 20 : 8;
-	if (packet->transport + least > skb->len || bpf_skb_load_bytes(skb, packet->transport, ports, sizeof ports))
+	if (packet->transport + least > packet->end || bpf_skb_load_bytes(skb, packet->transport, ports, sizeof ports))
 		return DROP(TRUNCATED);
 	packet->source_port = ports[0];
 	packet->destination_port = ports[1];
@@ -159,28 +167,22 @@ static __always_inline int read_transport(struct __sk_buff *skb, int is_ipv4, in
 	}
 }
 
-/*
- * Makes the verifier forget what it learnt of single fields while they were read: else it would walk all that follows
- * once for each combination. What comes out of skb->cb is any number to it.
- */
-static __always_inline void forget_kinds(struct __sk_buff *skb, struct packet *packet) {
-	volatile __u32 *any = &skb->cb[3];
-	any[0] = packet->kinds[0];
-	any[1] = packet->kinds[1];
-	packet->kinds[0] = any[0];
-	packet->kinds[1] = any[1];
+static __always_inline void forget_packet(struct __sk_buff *skb, struct packet *packet) {
+#pragma unroll
+	for (int i = 0; i < 6; i++)
+		packet->words[i] = forget(skb, packet->words[i]);
 }
 
 /* Fills a packet of zeros; a later fragment lacks its ports, which only its first one knows. 0, or why it cannot be read. */
 static __always_inline int read_packet(struct __sk_buff *skb, __u32 offset, int is_ipv4, int is_quoted, struct packet *packet) {
-	int verdict = is_ipv4 ? read_ipv4(skb, offset, packet) : read_ipv6(skb, offset, is_quoted, packet);
+	int verdict = is_ipv4 ? read_ipv4(skb, offset, is_quoted, packet) : read_ipv6(skb, offset, is_quoted, packet);
 	if (verdict)
 		return verdict;
-	forget_kinds(skb, packet);
+	forget_packet(skb, packet);
 	if (packet->fragment == FRAGMENT_LATER)
 		return 0;
 	verdict = read_transport(skb, is_ipv4, is_quoted, packet);
-	forget_kinds(skb, packet);
+	forget_packet(skb, packet);
 	return verdict;
 }
 

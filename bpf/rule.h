@@ -6,6 +6,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include "forget.h"
 #include "headers.h"
 #include "maps.h"
 
@@ -24,8 +25,9 @@ static __always_inline int has_ports(__u8 protocol) {
 }
 
 /* `port` is big-endian. Of a protocol without ports every port counts as within the range. */
-static __always_inline int is_allowed(const struct vpc_rule *rule, __u8 protocol, __be16 port) {
-	__u16 number = bpf_ntohs(port), counted = has_ports(protocol) ? 0xffff : 0;
+static __always_inline int is_allowed(struct __sk_buff *skb, const struct vpc_rule *rule, __u8 protocol, __be16 port) {
+	__u16 number = bpf_ntohs(port), counted = forget(skb, has_ports(protocol) ? 0xffff : 0);
+	protocol = forget(skb, protocol);
 #pragma unroll
 	for (__u32 i = 0; i < VPC_RULE_PORTS; i++) {
 		const struct vpc_port_range *range = &rule->ports[i];
