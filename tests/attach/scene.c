@@ -11,6 +11,7 @@ struct topology topology;
 
 struct scene scene_open(const struct hook *hook) {
 	print_message("  %s\n", hook->description);
+	verdict_prepare();
 	struct scene scene = {.hook = hook, .direction = hook->direction, .descriptors = count_descriptors()};
 	scene.options = (struct vpc_attach_options){.size = sizeof scene.options, .hook = hook->hook, .pin_directory = PIN_DIRECTORY};
 	scene.ifindex = topology_add_pair(&topology);

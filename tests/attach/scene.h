@@ -4,8 +4,8 @@
 #define TEST_ATTACH_SCENE_H
 
 #include "hooks.h"
-#include "instance_double.h"
 #include "topology.h"
+#include "verdict.h"
 
 struct scene {
 	const struct hook *hook;
