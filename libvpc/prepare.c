@@ -244,9 +244,23 @@ static int type_of(const struct vpc_template *template, const char *section, enu
 	}
 }
 
+/*
+ * libbpf 1.1 frees its table of handlers with the last one and then uses it again (fixed later): one that no section
+ * matches stays for good.
+ */
+static int keep_table(void) {
+	static int kept;
+	if (kept == 0)
+		kept = libbpf_register_prog_handler("libvpc_no_section", BPF_PROG_TYPE_SCHED_CLS, 0, NULL);
+	return kept < 0 ? kept : 0;
+}
+
 /* Handlers of the sections' names, each once. ret_handlers has room for all programs. */
 static int register_handlers(const struct vpc_template *template, enum vpc_direction direction, int *ret_handlers, size_t *ret_count, struct vpc_error *error) {
 	LIBBPF_OPTS(libbpf_prog_handler_opts, options, .prog_prepare_load_fn = take_program);
+	int kept = keep_table();
+	if (kept < 0)
+		return vpc_fail(error, kept, "%s: libbpf takes no handler", template->name);
 	for (size_t i = 0; i < template->program_count; i++) {
 		enum bpf_prog_type type;
 		enum bpf_attach_type attach_type;

@@ -89,7 +89,7 @@ static void look_again(void *context, int result, const struct object *object, c
 		source->verbs->get(source, task->object->kind, NULL, task->object->metadata.name, note_answer, task);
 		return;
 	}
-	if (result == 0 && object->kind == KIND_NETWORK_ID) {
+	if (result == 0 && object && object->kind == KIND_NETWORK_ID && !strcmp(object->metadata.resource_version, "1")) {
 		_cleanup_(free_memory) char *key = key_of(object);
 		log_event(LOG_INFO, key, "IdentifierClaimed", "for VPC %s", object->network_id.vpc_name);
 	}
