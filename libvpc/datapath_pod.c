@@ -248,7 +248,8 @@ int vpc_datapath_each_pod(struct vpc_datapath *datapath, int (*visit)(const stru
 	_cleanup_(free_memory) struct vpc_known_pod *list = malloc((count + 1) * sizeof *list);
 	if (!list)
 		return vpc_fail(error, -ENOMEM, "no memory for a list of %zu Pods", count);
-	memcpy(list, datapath->pods.list, count * sizeof *list); /* visit may change the table */
+	if (count) /* visit may change the table, so it walks a copy */
+		memcpy(list, datapath->pods.list, count * sizeof *list);
 	int result = 0;
 	for (size_t i = 0; i < count && !result; i++)
 		result = visit(&list[i].pod, context);
