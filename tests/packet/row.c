@@ -283,7 +283,7 @@ static void send_marker(enum program program, struct frame *ret_marker) {
 
 static enum wire wire_of(const struct run *run) {
 	if (run->row->verdict == PASSED)
-		return run->program == TO_POD ? WIRE_POD : WIRE_OUTSIDE;
+		return run->program == TO_POD || run->row->answered_by_host ? WIRE_POD : WIRE_OUTSIDE;
 	switch (run->row->target) {
 	case POD: return WIRE_POD;
 	case PEER: return WIRE_PEER;
