@@ -19,7 +19,8 @@
 
 enum flow_direction { FROM_POD, TO_POD };
 
-static __always_inline void make_flow_key(struct vpc_flow_key *key, __u32 network, const struct packet *packet, enum flow_direction direction) {
+static __always_inline void make_flow_key(struct vpc_flow_key *key, __u32 network, const struct packet *packet,
+		enum flow_direction direction) {
 	*key = (struct vpc_flow_key){.network = network, .protocol = packet->protocol};
 	if (direction == FROM_POD) {
 		key->pod = packet->source, key->pod_port = packet->source_port;
@@ -42,7 +43,8 @@ static __always_inline __u32 flow_state_of(const struct packet *packet, enum flo
 /* A SYN after the end begins another connection with the same ports. */
 static __always_inline int is_over(const struct vpc_flow *flow, const struct packet *packet, __u64 now) {
 	int is_closing = flow->state & (VPC_FLOW_CLOSED | VPC_FLOW_RESET);
-	return vpc_flow_is_expired(flow, packet->protocol, now) || (is_closing && (packet->tcp_flags & (TCP_SYN | TCP_RST | TCP_FIN)) == TCP_SYN);
+	int is_opening = (packet->tcp_flags & (TCP_SYN | TCP_RST | TCP_FIN)) == TCP_SYN;
+	return vpc_flow_is_expired(flow, packet->protocol, now) || (is_closing && is_opening);
 }
 
 /* Whether the packet belongs to a remembered flow, which then lives on. */

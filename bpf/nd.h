@@ -155,7 +155,8 @@ static __always_inline int read_icmpv6_type(struct __sk_buff *skb, const struct 
 }
 
 /* Nobody knows a Pod's link-local address, so any is its own but that of a gateway or of the node. */
-static __always_inline int is_own_link_address(const struct __sk_buff *skb, const struct vpc_address *source, const struct vpc_pod_record *pod) {
+static __always_inline int is_own_link_address(const struct __sk_buff *skb, const struct vpc_address *source,
+		const struct vpc_pod_record *pod) {
 	if (!is_ipv6_link_local(source))
 		return is_same_address(source, &pod->ipv6);
 	return !is_next_hop(skb, source) && !is_node_address(source);

@@ -21,8 +21,8 @@
 #define ICMP_REDIRECT 5
 
 /* An ICMP error passes if what it quotes, which went the other way, belongs to a remembered flow of this Pod. */
-static __always_inline int judge_icmp_error(struct __sk_buff *skb, __u32 network, const struct packet *packet, enum flow_direction direction,
-		const struct vpc_address *pod_address) {
+static __always_inline int judge_icmp_error(struct __sk_buff *skb, __u32 network, const struct packet *packet,
+		enum flow_direction direction, const struct vpc_address *pod_address) {
 	struct packet quoted = {};
 	struct vpc_flow_key key;
 	int is_ipv4 = packet->protocol == IPPROTO_ICMP;
@@ -38,7 +38,8 @@ static __always_inline int judge_icmp_error(struct __sk_buff *skb, __u32 network
 }
 
 /* A new flow, if the network's rules allow one in this direction. */
-static __always_inline int begin_flow(struct __sk_buff *skb, const struct vpc_flow_key *key, const struct packet *packet, enum flow_direction direction) {
+static __always_inline int begin_flow(struct __sk_buff *skb, const struct vpc_flow_key *key, const struct packet *packet,
+		enum flow_direction direction) {
 	int is_out = direction == FROM_POD;
 	const struct vpc_rule *rule = find_rule(key->network, is_out ? VPC_RULE_ALLOW : VPC_RULE_ALLOW_FROM, &key->peer);
 	if (!rule || !is_allowed(skb, rule, packet->protocol, packet->destination_port))

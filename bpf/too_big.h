@@ -47,7 +47,8 @@ static __always_inline int make_room(struct __sk_buff *skb, __u32 headers) {
 	return bpf_skb_change_tail(skb, ETH_HLEN + QUOTED, 0) || bpf_skb_adjust_room(skb, headers, BPF_ADJ_ROOM_MAC, 0);
 }
 
-static __always_inline int answer_too_big_ipv4(struct __sk_buff *skb, const struct packet *packet, const struct vpc_pod_record *pod, __u32 mtu) {
+static __always_inline int answer_too_big_ipv4(struct __sk_buff *skb, const struct packet *packet, const struct vpc_pod_record *pod,
+		__u32 mtu) {
 	struct iphdr ip = {
 		.version = 4,
 		.ihl = 5,
@@ -78,7 +79,8 @@ static __always_inline int answer_too_big_ipv4(struct __sk_buff *skb, const stru
 	return return_to_pod(skb);
 }
 
-static __always_inline int answer_too_big_ipv6(struct __sk_buff *skb, const struct packet *packet, const struct vpc_pod_record *pod, __u32 mtu) {
+static __always_inline int answer_too_big_ipv6(struct __sk_buff *skb, const struct packet *packet, const struct vpc_pod_record *pod,
+		__u32 mtu) {
 	__u32 length = sizeof(struct icmp_head) + QUOTED;
 	struct icmp_head icmp = {.type = ICMPV6_TOO_BIG, .packet_too_big_mtu = bpf_htonl(mtu)};
 	struct cursor cursor;

@@ -25,8 +25,8 @@
 #define LEAST_MTU_IPV6 1280
 
 /* Only what this node may have sent: from an address of its own, to a known node, to the port of the VXLAN device. */
-static __always_inline int is_our_vxlan(struct __sk_buff *skb, const struct vpc_address *source, const struct vpc_address *node, __u8 protocol,
-		__u32 transport) {
+static __always_inline int is_our_vxlan(struct __sk_buff *skb, const struct vpc_address *source, const struct vpc_address *node,
+		__u8 protocol, __u32 transport) {
 	struct vpc_node_key key = {.address = *node};
 	__be16 ports[2];
 	return protocol == IPPROTO_UDP && !bpf_skb_load_bytes(skb, transport, ports, sizeof ports) &&
