@@ -45,7 +45,7 @@ static __always_inline int read_nd(struct __sk_buff *skb, struct nd_packet *nd) 
 		return DROP(MALFORMED_HEADER);
 	set_ipv6(&nd->source, &nd->ip.saddr);
 	set_ipv6(&nd->destination, &nd->ip.daddr);
-	return 0;
+	return is_mapped(&nd->message.target) || is_mapped(&nd->source) || is_mapped(&nd->destination) ? DROP(MALFORMED_HEADER) : 0;
 }
 
 /* 0 if every link-layer address in the options is the Pod's. */
