@@ -33,7 +33,7 @@ static int read_options(const struct vpc_attach_options *options, struct vpc_att
 	if (options)
 		memcpy(&known, options, options->size < sizeof known ? options->size : sizeof known);
 	known.owner = known.owner ? known.owner : "vpcctl";
-	if (known.hook < VPC_HOOK_AUTO || known.hook > VPC_HOOK_XDP_GENERIC)
+	if (known.hook < VPC_HOOK_AUTO || known.hook > VPC_HOOK_QUICK)
 		return vpc_fail(error, -EINVAL, "%d is no hook", known.hook);
 	if (!known.owner[0] || strlen(known.owner) >= sizeof((struct session *)0)->owner)
 		return vpc_fail(error, -EINVAL, "owner '%s' does not have 1 to 15 characters", known.owner);
@@ -54,7 +54,8 @@ static int check_place(uint32_t ifindex, enum vpc_direction direction, struct vp
 }
 
 static int check_hook(enum vpc_direction direction, enum vpc_hook hook, struct vpc_error *error) {
-	if (hook != VPC_HOOK_AUTO && is_xdp(hook) != (direction == VPC_XDP))
+	bool chosen = hook != VPC_HOOK_AUTO && hook != VPC_HOOK_QUICK;
+	if (chosen && is_xdp(hook) != (direction == VPC_XDP))
 		return vpc_fail(error, -EINVAL, "hook %s does not have direction %s", vpc_hook_name(hook), vpc_direction_name(direction));
 	return 0;
 }
@@ -227,22 +228,30 @@ static int put_xdp(struct session *session, const struct vpc_instance *instance,
 	bool stands = session->known && vpc_hook_xdp.look(&session->place, &standing, NULL) == 0;
 	enum vpc_hook present = (enum vpc_hook)session->record.hook;
 
-	if (stands && session->hook != VPC_HOOK_AUTO && session->hook != present)
+	if (stands && is_xdp(session->hook) && session->hook != present)
 		return vpc_fail(error, -EBUSY, "ours is attached to interface %s as %s; detach it before attaching it as %s",
 			vpc_interface_text(session->place.ifindex, interface), vpc_hook_name(present), vpc_hook_name(session->hook));
 	if (stands)
 		return put(session, instance, present, error);
-	if (session->hook != VPC_HOOK_AUTO)
+	if (is_xdp(session->hook))
 		return put(session, instance, session->hook, error);
 	int result = put(session, instance, VPC_HOOK_XDP_NATIVE, error);
 	return result == -ENOTSUP ? put(session, instance, VPC_HOOK_XDP_GENERIC, error) : result;
 }
 
+static int put_first_of(struct session *session, const struct vpc_instance *instance, enum vpc_hook first, enum vpc_hook second,
+	struct vpc_error *error) {
+	int result = put(session, instance, first, error);
+	return result == -ENOTSUP || result == -EBUSY ? put(session, instance, second, error) : result;
+}
+
 static int put_tc(struct session *session, const struct vpc_instance *instance, struct vpc_error *error) {
-	if (session->hook != VPC_HOOK_AUTO)
-		return put(session, instance, session->hook, error);
-	int result = put(session, instance, VPC_HOOK_TCX, error);
-	return result == -ENOTSUP ? put(session, instance, VPC_HOOK_CLSACT, error) : result;
+	bool stands_on_tcx = session->known && session->record.hook == VPC_HOOK_TCX;
+	if (session->hook == VPC_HOOK_QUICK && !stands_on_tcx)
+		return put_first_of(session, instance, VPC_HOOK_CLSACT, VPC_HOOK_TCX, error);
+	if (session->hook == VPC_HOOK_QUICK || session->hook == VPC_HOOK_AUTO)
+		return put_first_of(session, instance, VPC_HOOK_TCX, VPC_HOOK_CLSACT, error);
+	return put(session, instance, session->hook, error);
 }
 
 static void remove_empty(const struct session *session) {

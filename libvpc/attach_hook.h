@@ -32,7 +32,7 @@ struct vpc_hook_kind {
 extern const struct vpc_hook_kind vpc_hook_tcx, vpc_hook_clsact, vpc_hook_xdp;
 
 const struct vpc_hook_kind *vpc_hook_kind_of(enum vpc_hook hook);
-/* "tcx", "clsact", "xdp native", "xdp generic" */
+/* "tcx", "clsact", "xdp native", ...: for messages */
 const char *vpc_hook_name(enum vpc_hook hook);
 
 /* Removes the clsact qdisc of the interface if no filter is left on it. */

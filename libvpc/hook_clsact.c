@@ -49,10 +49,11 @@ static const struct vpc_filter *find_ahead(const struct vpc_filters *filters, co
 	return NULL;
 }
 
+/* ENOENT is what a kernel says of a kind of qdisc or filter that it was built without. */
 static int fail_netlink(const struct vpc_place *place, int code, const char *what, const struct vpc_netlink *netlink, struct vpc_error *error) {
 	char text[192];
 	snprintf(text, sizeof text, "%s%s%s%s", what, netlink->reason[0] ? " (" : "", netlink->reason, netlink->reason[0] ? ")" : "");
-	return vpc_hook_fail(place, code, text, error);
+	return vpc_hook_fail(place, code == -ENOENT ? -ENOTSUP : code, text, error);
 }
 
 static int open_netlink(const struct vpc_place *place, struct vpc_netlink *ret_netlink, struct vpc_error *error) {

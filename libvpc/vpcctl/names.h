@@ -21,6 +21,7 @@ static inline const char *hook_name(enum vpc_hook hook) {
 	case VPC_HOOK_CLSACT: return "clsact";
 	case VPC_HOOK_XDP_NATIVE: return "xdp-native";
 	case VPC_HOOK_XDP_GENERIC: return "xdp-generic";
+	case VPC_HOOK_QUICK: return "quick";
 	}
 	return "unknown";
 }

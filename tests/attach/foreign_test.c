@@ -143,6 +143,37 @@ static void leaves_the_qdisc_of_others(void **state) {
 	scene_close(&scene);
 }
 
+/* In a hurry: on clsact as long as nobody stands on tcx, which runs before; at the head of tcx when somebody does. */
+static void moves_to_tcx_when_overtaken_there(void **state) {
+	(void)state;
+	static const struct hook QUICK[] = {{"quick ingress", VPC_HOOK_QUICK, VPC_INGRESS}, {"quick egress", VPC_HOOK_QUICK, VPC_EGRESS}};
+	for (int i = 0; i < 2; i++) {
+		struct scene scene = scene_open(&QUICK[i]);
+		struct foreign foreign = foreign_load(scene.direction);
+		struct vpc_attachment attachment;
+		struct stream stream;
+
+		attach(&scene, scene.drop);
+		stream_start(&stream, &topology, scene.direction);
+		assert_int_equal(vpc_attachment_check(scene.ifindex, scene.direction, &scene.options, &attachment, NULL), 0);
+		assert_int_equal(attachment.hook, VPC_HOOK_CLSACT);
+		foreign_put_first(&foreign, scene.ifindex, scene.direction, VPC_HOOK_TCX);
+		ASSERT_FAILS(vpc_attachment_check(scene.ifindex, scene.direction, &scene.options, NULL, error), -ESTALE, "on tcx");
+		for (int again = 0; again < 2; again++) {
+			attach(&scene, scene.drop);
+			assert_int_equal(vpc_attachment_check(scene.ifindex, scene.direction, &scene.options, &attachment, NULL), 0);
+			assert_int_equal(attachment.hook, VPC_HOOK_TCX);
+			stream_await(&stream, 5);
+		}
+		stream_stop(&stream);
+		assert_int_equal(stream.received, 0);
+		foreign_remove(&foreign, scene.ifindex, scene.direction, VPC_HOOK_TCX);
+		detach(&scene);
+		foreign_close(&foreign);
+		scene_close(&scene);
+	}
+}
+
 static const struct removal {
 	const char *description;
 	enum vpc_hook hook; /* AUTO: all with a link */
@@ -183,7 +214,7 @@ static void repairs_what_people_removed(void **state) {
 
 			run("%s", removal->command); /* and without a repair before the detachment */
 			detach(&scene);
-			assert_true(flow_passes(&scene.flow));
+			await_verdict(&scene, true);
 			if (strstr(removal->command, "records")) /* nobody knows any more whose qdisc it was */
 				run("tc qdisc del dev host0 clsact 2>/dev/null || true");
 			scene_close(&scene);
@@ -197,6 +228,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(runs_beside_a_foreign_program),
 		cmocka_unit_test(regains_the_head),
+		cmocka_unit_test(moves_to_tcx_when_overtaken_there),
 		cmocka_unit_test(names_what_cannot_be_passed),
 		cmocka_unit_test(leaves_the_qdisc_of_others),
 		cmocka_unit_test(repairs_what_people_removed),

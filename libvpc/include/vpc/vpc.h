@@ -191,11 +191,16 @@ VPC_API const struct vpc_template *vpc_instance_template(const struct vpc_instan
 
 /* ---- attachment ---- */
 
-enum vpc_hook { VPC_HOOK_AUTO, VPC_HOOK_TCX, VPC_HOOK_CLSACT, VPC_HOOK_XDP_NATIVE, VPC_HOOK_XDP_GENERIC };
+/*
+ * The kernel waits for an RCU grace period (5 to 30 ms) whenever a program is added to tcx or XDP or taken away, though
+ * not at a replacement on tcx; on clsact it does not wait. QUICK is for interfaces that must be attached at once: clsact
+ * where ours comes first there, tcx where other programs stand on tcx already (which runs first) or ours does.
+ */
+enum vpc_hook { VPC_HOOK_AUTO, VPC_HOOK_TCX, VPC_HOOK_CLSACT, VPC_HOOK_XDP_NATIVE, VPC_HOOK_XDP_GENERIC, VPC_HOOK_QUICK };
 
 struct vpc_attach_options {
 	size_t size;
-	enum vpc_hook hook;        /* AUTO: tcx, else clsact; native XDP, else generic */
+	enum vpc_hook hook;        /* AUTO: tcx, else clsact; native XDP, else generic. A later call with another hook moves there */
 	const char *pin_directory; /* e.g. "/sys/fs/bpf/libvpc/v1"; must be on a bpffs; NULL: "/sys/fs/bpf/libvpc/v<layout>" */
 	const char *owner;         /* who holds the hook, "vpcctl" or "agent": another owner's is refused; NULL: "vpcctl" */
 };
@@ -231,7 +236,10 @@ VPC_API int vpc_detach(uint32_t ifindex, enum vpc_direction direction, const str
  */
 VPC_API int vpc_attachment_check(uint32_t ifindex, enum vpc_direction direction, const struct vpc_attach_options *options, struct vpc_attachment *ret_attachment, struct vpc_error *error);
 
-/* Calls visit for every attachment recorded below the pin directory, until it returns non-zero, which is returned. */
+/*
+ * Calls visit for every attachment in the caller's network namespace that is recorded below the pin directory, until it
+ * returns non-zero, which is returned. What was left by interfaces that vanished is removed meanwhile.
+ */
 VPC_API int vpc_attachment_each(const struct vpc_attach_options *options, int (*visit)(const struct vpc_attachment *attachment, void *context), void *context, struct vpc_error *error);
 
 /* ---- a node's datapath ---- */
