@@ -57,11 +57,9 @@ start_agent() {
 	agents[$node]=$!
 }
 
-agent_is_ready() { on "$1" test -e /run/libvpc/ready; }
-agent_is_alive() { kill -0 "${agents[$1]}" 2>/dev/null; }
-
+is_ready_or_dead() { on "$1" test -e /run/libvpc/ready || ! kill -0 "${agents[$1]}"; }
 await_agent() {
-	wait_for 5 "agent on $1" agent_is_ready "$1" || { cat "/run/$1.log" >&2; return 1; }
+	wait_for 5 "agent on $1" is_ready_or_dead "$1" && on "$1" test -e /run/libvpc/ready
 }
 
 # Every Pod manifest is a Pod: pods, node_of, vpc_of. Those of one VPC stand together.

@@ -51,31 +51,59 @@ show_identifiers() {
 
 # ---- constants ----
 
-# Each Pod's values are those of its from_pod.
-has_constants() {
-	local pod=$1 values=" $2 "
-	[[ $values == *" network_id=${id_of[${vpc_of[$pod]}]#*-} "* && $values == *" pod_ipv4=${ipv4_of[$pod]} "* &&
-		$values == *" pod_ipv6=${ipv6_of[$pod]} "* && $values == *" pod_mac=${mac_of[$pod]} "* ]]
+# has VALUES NAME=VALUE...: whether "network_id=4097 pod_mac=..." holds them all
+has() {
+	local values=" $1 "
+	shift
+	for value in "$@"; do [[ $values == *" $value "* ]] || return; done
+}
+
+# attached NODE INTERFACE PROGRAM: id, tag and values
+attached() {
+	jq -r --argjson interface "${2:-0}" --arg program "$3" \
+		'.attachments[] | select(.ifindex == $interface and .program == $program) | [.id, .tag, .values] | @tsv' "/run/$1.status"
+}
+
+# show_program POD INTERFACE PROGRAM NAME=VALUE...: a row, and whether it has these constants
+show_program() {
+	local pod=$1 interface=$2 program=$3 row
+	shift 3
+	row=$(attached "${node_of[$pod]}" "$interface" "$program")
+	expect "$program of $pod: $row" has "${row##*$'\t'}" "$@" >>/run/results/unexpected
+	printf '%s\t%s\t%s\n' "$pod" "$program" "$row" >>/run/results/programs
 }
 
 show_constants() {
-	local node pod values rows=$'POD\tPROGRAM\tID\tTAG\tCONSTANTS\n'
-	heading "Constants" "written into each Pod's copy of from_pod, as the kernel's records tell"
+	local node pod network interface
+	heading "Constants" "written into each Pod's own copy of the programs, as the kernel's records tell; equal copies are one program"
 	for node in "${nodes[@]}"; do on "$node" "$bin/vpcctl" status -o json >"/run/$node.status"; done
+	printf 'POD\tPROGRAM\tID\tTAG\tCONSTANTS\n' >/run/results/programs
 	for pod in "${vpc_pods[@]}"; do
-		local row
-		row=$(jq -r --arg values "pod_mac=${mac_of[$pod]}" '.attachments[] | select(.program == "from_pod" and (.values | tostring | contains($values))) |
-			[.program, .program_id, .program_tag, .values] | @tsv' "/run/${node_of[$pod]}.status")
-		values=${row##*$'\t'}
-		expect "constants of $pod: $values" has_constants "$pod" "$values"
-		rows+="$pod"$'\t'"$row"$'\n'
+		network=network_id=${id_of[${vpc_of[$pod]}]#*-}
+		interface=$(nsenter --net="/run/netns/$pod" ip -j link show eth0 | jq '.[0].link_index')
+		show_program "$pod" "$interface" from_pod "$network" "pod_mac=${mac_of[$pod]}" "pod_ipv4=${ipv4_of[$pod]}" "pod_ipv6=${ipv6_of[$pod]}"
+		show_program "$pod" "$interface" to_pod "$network"
 	done
-	printf '%s' "$rows" | table
+	table </run/results/programs
+	cat /run/results/unexpected
 }
 
 # ---- injections ----
 
-show_injections() { :; }
+# From the agents' log: "PodAttached: ... container red-1-sandbox, interface 5, 812 us (patch 0, load 300, attach 400)"
+show_injections() {
+	local pod times
+	heading "Injection" "microseconds that writing, loading, attaching and reading back both programs of a Pod took"
+	{
+		printf 'POD\tALL\tPATCH\tLOAD\tATTACH\n'
+		for pod in "${vpc_pods[@]}"; do
+			times=$(sed -n "s/.* container $pod-sandbox, .* \([0-9]*\) us (patch \([0-9]*\), load \([0-9]*\), attach \([0-9]*\)).*/\1\t\2\t\3\t\4/p" "/run/${node_of[$pod]}.log")
+			printf '%s\t%s\n' "$pod" "${times:-?}"
+		done
+	} | table >/run/results/injections
+	cat /run/results/injections
+	expect "a time for each injection" sh -c '! grep -q "?" /run/results/injections'
+}
 
 # ---- who reaches whom ----
 
@@ -141,4 +169,23 @@ check_reachability() {
 			printf '%s\t%s\t%s\n' "$protocol" "${answered[$protocol]:-0}" "${apart[$protocol]:-0}"
 		done
 	} | table
+}
+
+# ---- drops ----
+
+show_drops() {
+	local node
+	heading "Drops" "counted by reason and VPC on both nodes, since what is kept apart is never just gone"
+	{
+		printf 'VPC\tFRAMES\tREASON\tMEANING\n'
+		for node in "${nodes[@]}"; do on "$node" "$bin/vpcctl" drops -o json; done | jq -rs '[.[].drops[]] | group_by([.id, .reason])[] |
+			[.[0].encapsulation + "-" + (.[0].id | tostring), (map(.count) | add), .[0].reason, .[0].description] | @tsv' | name_vpcs | sort
+	} | table
+}
+
+# Identifiers at the start of lines become names of VPCs.
+name_vpcs() {
+	local script=()
+	for vpc in "${vpcs[@]}"; do script+=(-e "s/^${id_of[$vpc]}\t/$vpc\t/"); done
+	sed "${script[@]}"
 }
