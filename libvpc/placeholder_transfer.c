@@ -53,6 +53,8 @@ void vpc_flow_escape(const struct vpc_flow_state *state, unsigned reg, struct vp
 static void escape_access(const struct vpc_flow_state *state, const struct bpf_insn *insn, unsigned base, struct vpc_flow_frame *frame) {
 	bool is_atomic = BPF_CLASS(insn->code) == BPF_STX && BPF_MODE(insn->code) == BPF_ATOMIC;
 
+	if (base == BPF_REG_10 && !is_in_frame(insn->off, size_of(insn)))
+		lower_floor(frame, -VPC_FLOW_FRAME); /* the kernel refuses it, and so nothing is claimed of it */
 	if (state->stack[base] == VPC_FLOW_NO_STACK || (base == BPF_REG_10 && !is_atomic))
 		return;
 	lower_floor(frame, insn->off < 0 ? state->stack[base] + insn->off : state->stack[base]);
