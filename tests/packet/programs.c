@@ -1,110 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "programs.h"
 
-#include <arpa/inet.h>
-#include <bpf/bpf.h>
-#include <bpf/btf.h>
-#include <bpf/libbpf.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static char object_directory[512], pin_directory[512];
-static uint8_t image[256];
-static struct bpf_object *opened[64];
-static int opened_count;
+enum { INSTANCES_MAX = 32, SETTINGS_MAX = 16 };
 
-static int prepare(struct bpf_program *program, struct bpf_prog_load_opts *options, long cookie) {
-	(void)options;
-	(void)cookie;
-	struct bpf_insn *insns = (struct bpf_insn *)bpf_program__insns(program);
-	for (size_t i = 0; i + 1 < bpf_program__insn_cnt(program); i++)
-		if (insns[i].code == 0x18) {
-			if (insns[i].src_reg == 2) {
-				memcpy(&insns[i].imm, image + insns[i + 1].imm, 4);
-				memcpy(&insns[i + 1].imm, image + insns[i + 1].imm + 4, 4);
-				insns[i].src_reg = 0;
-			}
-			i++;
-		}
-	return 0;
-}
+static const char *const NAMES[] = {"pod", "steps", "node", "confine"};
+enum { TEMPLATES = sizeof NAMES / sizeof *NAMES };
 
-void programs_open(const char *objects, const char *pins) {
-	static int registered;
-	LIBBPF_OPTS(libbpf_prog_handler_opts, handler, .prog_prepare_load_fn = prepare);
-	if (!registered)
-		libbpf_register_prog_handler("tc", BPF_PROG_TYPE_SCHED_CLS, 0, &handler);
-	registered = 1;
-	snprintf(object_directory, sizeof object_directory, "%s", objects);
-	snprintf(pin_directory, sizeof pin_directory, "%s", pins);
-}
+static struct {
+	struct vpc_template *templates[TEMPLATES];
+	struct vpc_instance *instances[INSTANCES_MAX];
+	size_t instance_count;
+	struct vpc_attach_options attach;
+} programs;
 
-static void set(struct bpf_object *object, const char *setting) {
-	const struct btf *btf = bpf_object__btf(object);
-	char name[64];
-	const char *value = strchr(setting, '=') + 1;
-	snprintf(name, sizeof name, "%.*s", (int)(value - 1 - setting), setting);
-	int id = btf__find_by_name_kind(btf, ".rodata.vpc", BTF_KIND_DATASEC);
-	const struct btf_type *section = btf__type_by_id(btf, id);
-	for (int i = 0; i < btf_vlen(section); i++) {
-		const struct btf_var_secinfo *v = btf_var_secinfos(section) + i;
-		if (strcmp(btf__name_by_offset(btf, btf__type_by_id(btf, v->type)->name_off), name))
-			continue;
-		uint8_t *at = image + v->offset;
-		if (inet_pton(AF_INET6, value, at) == 1 || inet_pton(AF_INET, value, at) == 1)
-			return;
-		if (sscanf(value, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", at, at + 1, at + 2, at + 3, at + 4, at + 5) == 6)
-			return;
-		uint32_t number = strtoul(value, NULL, 0);
-		memcpy(at, &number, 4);
+static void require(int result, const char *what, const struct vpc_error *error) {
+	if (result >= 0)
 		return;
-	}
-	fprintf(stderr, "no parameter %s\n", name);
+	fprintf(stderr, "%s: %s\n", what, error->text);
 	exit(1);
 }
 
-static struct bpf_object *load(const char *template, const char *program, const char *const *settings) {
-	char path[1100];
-	snprintf(path, sizeof path, "%s/%s.bpf.o", object_directory, template);
-	LIBBPF_OPTS(bpf_object_open_opts, options, .pin_root_path = pin_directory);
-	struct bpf_object *object = bpf_object__open_file(path, &options);
-	struct bpf_program *p;
-	if (!object)
-		return NULL;
-	memset(image, 0, sizeof image);
-	bpf_object__for_each_program(p, object) {
-		bpf_program__set_autoload(p, !program || !strcmp(bpf_program__name(p), program));
-		bpf_program__set_type(p, BPF_PROG_TYPE_SCHED_CLS);
+void programs_open(const char *pin_directory, enum vpc_hook hook) {
+	struct vpc_error error = {""};
+	const struct vpc_prepare_options options = {.size = sizeof options, .direction = VPC_INGRESS, .pin_directory = pin_directory};
+	programs.attach = (struct vpc_attach_options){.size = sizeof programs.attach, .hook = hook, .pin_directory = pin_directory, .owner = "test"};
+	for (size_t i = 0; i < TEMPLATES; i++) {
+		require(vpc_template_open_builtin(NAMES[i], NULL, &programs.templates[i], &error), NAMES[i], &error);
+		require(vpc_template_prepare(programs.templates[i], &options, &error), NAMES[i], &error);
 	}
-	for (; settings && *settings; settings++)
-		set(object, *settings);
-	if (program && !bpf_object__find_program_by_name(object, program)) {
-		bpf_object__close(object);
-		return NULL;
-	}
-	if (bpf_object__load(object)) {
-		fprintf(stderr, "cannot load %s\n", path);
-		exit(1);
-	}
-	opened[opened_count++] = object;
-	return object;
-}
-
-int programs_load(const char *template, const char *program, const char *const *settings) {
-	struct bpf_object *object = load(template, program, settings);
-	return object ? bpf_program__fd(bpf_object__find_program_by_name(object, program)) : -1;
-}
-
-int programs_map(const char *name) {
-	char path[1100];
-	snprintf(path, sizeof path, "%s/%s", pin_directory, name);
-	return bpf_obj_get(path);
 }
 
 void programs_close(void) {
-	while (opened_count)
-		bpf_object__close(opened[--opened_count]);
+	while (programs.instance_count)
+		vpc_instance_free(programs.instances[--programs.instance_count]);
+	for (size_t i = 0; i < TEMPLATES; i++)
+		programs.templates[i] = vpc_template_free(programs.templates[i]);
+}
+
+static struct vpc_template *find_template(const char *name) {
+	for (size_t i = 0; i < TEMPLATES; i++)
+		if (!strcmp(NAMES[i], name))
+			return programs.templates[i];
+	return NULL;
+}
+
+const struct vpc_instance *programs_load(const char *template, const char *program, const char *const *settings, size_t count) {
+	struct vpc_setting parsed[SETTINGS_MAX];
+	struct vpc_instance **instance = &programs.instances[programs.instance_count++];
+	struct vpc_error error = {""};
+	for (size_t i = 0; i < count; i++)
+		require(vpc_template_parse_setting(find_template(template), settings[i], &parsed[i], &error), settings[i], &error);
+	require(vpc_instance_load(find_template(template), program, parsed, count, instance, &error), program, &error);
+	return *instance;
+}
+
+void programs_attach(const struct vpc_instance *instance, int ifindex, enum vpc_direction direction) {
+	struct vpc_error error = {""};
+	require(vpc_attach(instance, ifindex, direction, &programs.attach, &error), vpc_instance_program(instance), &error);
+}
+
+int programs_map(const char *name) {
+	for (size_t i = 0; i < TEMPLATES; i++) {
+		int fd = vpc_template_map_fd(programs.templates[i], name);
+		if (fd >= 0)
+			return fd;
+	}
+	fprintf(stderr, "no template has a map %s\n", name);
+	exit(1);
 }

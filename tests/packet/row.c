@@ -17,8 +17,6 @@
 #include <unistd.h>
 #include "test_packet_wrap.h"
 
-void world_set_arrival(const struct wrap_arrival *arrival);
-
 enum { MARK = 0xbeef, DEADLINE = 300, TEST_RUN_MAX = 3000 };
 
 #define REASON_NAME(name_, text_) #name_,

@@ -184,18 +184,9 @@ uint32_t world_network(bool is_blue) {
 	return is_blue ? VNI_BLUE : VNI_RED;
 }
 
-int world_map(const char *name) {
-	int fd = programs_map(name);
-	if (fd < 0)
-		fail("no map %s", name);
-	return fd;
-}
-
 static void put(const char *map, const void *key, const void *value) {
-	int fd = world_map(map);
-	if (bpf_map_update_elem(fd, key, value, BPF_ANY))
+	if (bpf_map_update_elem(programs_map(map), key, value, BPF_ANY))
 		fail("map %s: %s", map, strerror(errno));
-	close(fd);
 }
 
 static void put_member(enum who who, bool is_blue, enum wire wire, enum who node) {
@@ -279,18 +270,9 @@ static void fill_maps(void) {
 	put_rules();
 }
 
-static void attach(int program, int ifindex, enum bpf_tc_attach_point point) {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program, .priority = 1, .handle = 1);
-	int result = bpf_tc_hook_create(&hook);
-	hook.attach_point = point;
-	if ((result && result != -EEXIST) || bpf_tc_attach(&hook, &options))
-		fail("cannot attach to interface %d", ifindex);
-}
-
 static void load_pod(enum who who, bool is_blue, enum wire wire) {
-	char text[10][96], ipv4[64], ipv6[64], mac[24], uplink[24];
-	const char *settings[11] = {NULL};
+	char text[9][96], ipv4[64], ipv6[64], mac[24], uplink[24];
+	const char *settings[9];
 	bool is_vlan = world.carrier == CARRIER_VLAN;
 	inet_ntop(AF_INET, who_ipv4(who), ipv4, sizeof ipv4);
 	inet_ntop(AF_INET6, who_ipv6(who), ipv6, sizeof ipv6);
@@ -305,31 +287,30 @@ static void load_pod(enum who who, bool is_blue, enum wire wire) {
 	snprintf(text[8], 96, "mtu=%u", world.mtu);
 	for (int i = 0; i < 9; i++)
 		settings[i] = text[i];
-	int from_pod = programs_load("pod", "from_pod", settings), to_pod = programs_load("pod", "to_pod", settings);
-	attach(from_pod, world.ifindex[wire], BPF_TC_INGRESS);
-	attach(to_pod, world.ifindex[wire], BPF_TC_EGRESS);
+	const struct vpc_instance *from_pod = programs_load("pod", "from_pod", settings, 9), *to_pod = programs_load("pod", "to_pod", settings, 9);
+	programs_attach(from_pod, world.ifindex[wire], VPC_INGRESS);
+	programs_attach(to_pod, world.ifindex[wire], VPC_EGRESS);
 	if (who == POD) {
-		world.programs[FROM_POD] = from_pod;
-		world.programs[TO_POD] = to_pod;
+		world.programs[FROM_POD] = vpc_instance_fd(from_pod);
+		world.programs[TO_POD] = vpc_instance_fd(to_pod);
 	}
 }
 
 static void load_steps(void) {
 	static const char *const STEPS[VPC_STEPS] = {"step_arp", "step_nd", "step_outside", "step_too_big", "step_into_pod"};
 	for (uint32_t i = 0; i < VPC_STEPS; i++) {
-		int fd = programs_load("steps", STEPS[i], NULL);
-		if (fd >= 0)
-			put("steps", &i, &fd);
+		int fd = vpc_instance_fd(programs_load("steps", STEPS[i], NULL, 0));
+		put("steps", &i, &fd);
 	}
 }
 
 static void load_node(void) {
-	world.programs[FROM_VXLAN] = programs_load("node", "from_vxlan", NULL);
-	world.programs[FROM_TRUNK] = programs_load("node", "from_trunk", NULL);
-	world.programs[CONFINE] = programs_load("confine", "confine", NULL);
-	attach(world.programs[FROM_VXLAN], world.vxlan_ifindex, BPF_TC_INGRESS);
-	if (world.programs[FROM_TRUNK] >= 0)
-		attach(world.programs[FROM_TRUNK], world.ifindex[WIRE_UNDERLAY], BPF_TC_INGRESS);
+	const struct vpc_instance *from_vxlan = programs_load("node", "from_vxlan", NULL, 0), *from_trunk = programs_load("node", "from_trunk", NULL, 0);
+	programs_attach(from_vxlan, world.vxlan_ifindex, VPC_INGRESS);
+	programs_attach(from_trunk, world.ifindex[WIRE_UNDERLAY], VPC_INGRESS);
+	world.programs[FROM_VXLAN] = vpc_instance_fd(from_vxlan);
+	world.programs[FROM_TRUNK] = vpc_instance_fd(from_trunk);
+	world.programs[CONFINE] = vpc_instance_fd(programs_load("confine", "confine", NULL, 0));
 }
 
 static void load_wrapper(const char *object_directory) {
@@ -344,7 +325,7 @@ static void load_wrapper(const char *object_directory) {
 	world.wrap = bpf_program__fd(bpf_object__find_program_by_name(wrapper, "wrap"));
 	int slots = bpf_object__find_map_fd_by_name(wrapper, "wrapped");
 	for (uint32_t i = 0; i < PROGRAMS; i++)
-		if (world.programs[i] >= 0 && bpf_map_update_elem(slots, &i, &world.programs[i], BPF_ANY))
+		if (bpf_map_update_elem(slots, &i, &world.programs[i], BPF_ANY))
 			fail("wrapper's slot %u: %s", i, strerror(errno));
 }
 
@@ -357,7 +338,7 @@ static void enter_private_world(void) {
 	static bool is_inside;
 	if (is_inside)
 		return;
-	if (geteuid() != 0 || unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL)) {
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
 		printf("skipped: needs root, for network namespaces, a private bpffs and BPF (%s)\n", strerror(errno));
 		exit(77);
 	}
@@ -372,6 +353,8 @@ static void enter_private_world(void) {
 void world_make(enum carrier carrier, const char *object_directory) {
 	static const uint32_t MTUS[CARRIERS] = {[CARRIER_VXLAN4] = 1450, [CARRIER_VXLAN6] = 1430, [CARRIER_VLAN] = 1500};
 	enter_private_world();
+	if (mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL))
+		fail("cannot mount a bpffs: %s", strerror(errno));
 	world = (struct world){.carrier = carrier, .mtu = MTUS[carrier]};
 	frame_mtu = world.mtu;
 	for (int i = 0; i < WIRES; i++)
@@ -379,8 +362,8 @@ void world_make(enum carrier carrier, const char *object_directory) {
 	world.node_namespace = new_node();
 	make_links();
 	world_enter(world.node_namespace);
-	libbpf_set_print(NULL);
-	programs_open(object_directory, PIN_DIRECTORY);
+	/* both kinds of hook are to be seen at work */
+	programs_open(PIN_DIRECTORY, carrier == CARRIER_VXLAN6 ? VPC_HOOK_CLSACT : VPC_HOOK_AUTO);
 	load_pod(POD, false, WIRE_POD);
 	load_pod(PEER, false, WIRE_PEER);
 	load_pod(OTHER, true, WIRE_OTHER);
@@ -395,15 +378,9 @@ void world_make(enum carrier carrier, const char *object_directory) {
 }
 
 void world_free(void) {
-	static const char *const MAPS[] = {"members", "nodes", "networks", "network_flows", "pods", "next_hops", "node_addresses", "rules", "flows",
-		"fragments", "drops", "icmp_budget", "steps"};
 	bpf_object__close(wrapper);
 	programs_close();
-	for (size_t i = 0; i < sizeof MAPS / sizeof *MAPS; i++) {
-		char path[512];
-		snprintf(path, sizeof path, "%s/%s", PIN_DIRECTORY, MAPS[i]);
-		unlink(path);
-	}
+	umount2("/sys/fs/bpf", MNT_DETACH);
 	for (int i = 0; i < WIRES; i++) {
 		close(world.sockets[i]);
 		close(world.wire_namespaces[i]);
@@ -413,10 +390,9 @@ void world_free(void) {
 
 static void empty(const char *map) {
 	uint8_t key[128];
-	int fd = world_map(map);
+	int fd = programs_map(map);
 	while (!bpf_map_get_next_key(fd, NULL, key))
 		bpf_map_delete_elem(fd, key);
-	close(fd);
 }
 
 void world_forget_drops(void) {
@@ -434,7 +410,7 @@ void world_forget(void) {
 uint64_t world_drops(uint32_t *ret_network, uint32_t *ret_reason) {
 	struct vpc_drop_key key, *previous = NULL;
 	uint64_t sum = 0, values[libbpf_num_possible_cpus()];
-	int fd = world_map("drops");
+	int fd = programs_map("drops");
 	for (; !bpf_map_get_next_key(fd, previous, &key); previous = &key) {
 		if (bpf_map_lookup_elem(fd, &key, values))
 			continue;
@@ -447,6 +423,5 @@ uint64_t world_drops(uint32_t *ret_network, uint32_t *ret_reason) {
 			*ret_reason = key.reason;
 		}
 	}
-	close(fd);
 	return sum;
 }

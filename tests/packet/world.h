@@ -44,7 +44,9 @@ void world_make(enum carrier carrier, const char *object_directory);
 void world_free(void);
 
 uint32_t world_network(bool is_blue); /* as the maps have it */
-int world_map(const char *name);
+struct wrap_arrival;
+/* How the next test run's frame arrives. */
+void world_set_arrival(const struct wrap_arrival *arrival);
 /* Removes flows, fragments, counters and budgets, so that rows do not see each other. */
 void world_forget(void);
 void world_forget_drops(void);
