@@ -61,8 +61,15 @@ void vpc_to_pods_free(struct vpc_to_pods *to_pods) {
 	*to_pods = (struct vpc_to_pods){0};
 }
 
+/* A Pod waits for its network: without the RCU grace period that the kernel takes for each new program on tcx. */
+static struct vpc_attach_options quick_options(const struct vpc_datapath *datapath) {
+	struct vpc_attach_options options = vpc_datapath_attach_options(datapath);
+	options.hook = VPC_HOOK_QUICK;
+	return options;
+}
+
 int vpc_pod_put_programs(struct vpc_datapath *datapath, const struct vpc_pod *pod, struct vpc_timing *timing, struct vpc_error *error) {
-	const struct vpc_attach_options options = vpc_datapath_attach_options(datapath);
+	const struct vpc_attach_options options = quick_options(datapath);
 	struct vpc_instance *from_pod = NULL, *to_pod = NULL;
 	uint64_t start = vpc_nanoseconds();
 	int result = load(datapath, pod, FROM_POD, &from_pod, error);
@@ -98,7 +105,7 @@ int vpc_pod_check_programs(const struct vpc_datapath *datapath, const struct vpc
 }
 
 int vpc_pod_confine_programs(struct vpc_datapath *datapath, uint32_t ifindex, struct vpc_error *error) {
-	const struct vpc_attach_options options = vpc_datapath_attach_options(datapath);
+	const struct vpc_attach_options options = quick_options(datapath);
 	int result = datapath->confined ? 0 : vpc_instance_load(datapath->confine, "confine", NULL, 0, &datapath->confined, error);
 	result = result ?: vpc_attach(datapath->confined, ifindex, VPC_INGRESS, &options, error);
 	return result ?: vpc_attach(datapath->confined, ifindex, VPC_EGRESS, &options, error);
