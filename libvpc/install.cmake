@@ -8,6 +8,8 @@ install(FILES ${PROJECT_SOURCE_DIR}/libvpc/include/vpc/vpc.h DESTINATION ${CMAKE
 install(FILES ${PROJECT_SOURCE_DIR}/bpf/parameter.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vpc)
 install(FILES ${CMAKE_BINARY_DIR}/bpf/ping_global.bpf.o ${CMAKE_BINARY_DIR}/bpf/ping_placeholder.bpf.o DESTINATION ${CMAKE_INSTALL_DATADIR}/libvpc/samples)
 
+# Relative, so that `cmake --install --prefix` may lay it anywhere.
+file(RELATIVE_PATH prefix_from_pkgconfig /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(${PROJECT_SOURCE_DIR}/libvpc/libvpc.pc.in ${CMAKE_CURRENT_BINARY_DIR}/libvpc.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/libvpc.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
