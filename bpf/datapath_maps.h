@@ -78,7 +78,7 @@ struct vpc_next_hop_key {
 	struct vpc_address address;
 };
 
-/* node_addresses: every local address of this node. Hash by struct vpc_address, value __u8 1. Not of any VPC. */
+/* node_addresses: every local address of this node, link-local ones too. Hash by struct vpc_address, value __u8 1. Not of any VPC. */
 
 /*
  * rules: `allow` (Pod to outside) and `allowFrom` (outside to Pod), longest prefix first. LPM trie. The value of a
@@ -172,7 +172,7 @@ struct vpc_drop_key {
 	__u32 reason;  /* enum vpc_drop_reason */
 };
 
-/* icmp_budget: rate limit of ICMP answers by network; hash. */
+/* icmp_budget: rate limits by network; hash by __u32: the network for ICMP answers, with bit 30 set for remembered fragments. */
 struct vpc_budget {
 	__u64 refilled; /* nanoseconds */
 	__u64 tokens;
