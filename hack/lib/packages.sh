@@ -97,6 +97,13 @@ install_packages() {
 		fi
 	done
 	((${#chosen[@]})) || return 0
-	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${chosen[@]}" >&2
+	local log
+	log=$(mktemp)
+	if ! DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 "${chosen[@]}" </dev/null >"$log" 2>&1; then
+		cat "$log" >&2
+		rm -f "$log"
+		fail "apt-get could not install them"
+	fi
+	rm -f "$log"
 }
 nowhere=${build:-build}/not-offered
