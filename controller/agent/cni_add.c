@@ -225,9 +225,18 @@ static struct record *make_record(const struct addition *addition, const struct 
 
 /* ---- attaching ---- */
 
+/* ADD came again for what stands already. */
+static bool is_same_pod(const struct record *old, const struct record *new) {
+	const struct vpc_pod *a = &old->pod, *b = &new->pod;
+	return !strcmp(old->container, new->container) && a->ifindex == b->ifindex && a->encapsulation == b->encapsulation && a->network_id == b->network_id &&
+		!memcmp(a->mac, b->mac, 6) && !memcmp(a->ipv4, b->ipv4, 4) && !memcmp(a->ipv6, b->ipv6, 16);
+}
+
 static bool collides(const struct record *old, const struct record *new) {
 	static const uint8_t none[16];
 	const struct vpc_pod *a = &old->pod, *b = &new->pod;
+	if (is_same_pod(old, new))
+		return false;
 	if (!strcmp(old->container, new->container) || a->ifindex == b->ifindex)
 		return true;
 	if (a->encapsulation != b->encapsulation || a->network_id != b->network_id)
@@ -268,7 +277,7 @@ static void attach(struct addition *addition, const struct object *pod) {
 		return;
 	}
 	uint32_t mtu = record->pod.mtu;
-	table_put(&agent->records, record->container, record);
+	record_free(table_put(&agent->records, record->container, record));
 	int result = reconciler_attach(agent->reconciler, record, &error);
 	if (result < 0) {
 		record_remove(agent, record);

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 
 #define RECORD_VERSION 1
 
@@ -179,6 +180,8 @@ int records_load(struct agent *agent, struct vpc_error *error) {
 	agent->state_folder = folder_open(path, true);
 	if (agent->state_folder < 0)
 		return fail(error, agent->state_folder, "%s: %s; --state names a folder that can be written", path, strerror(-agent->state_folder));
+	if (flock(agent->state_folder, LOCK_EX | LOCK_NB) < 0)
+		return fail(error, -errno, "%s: %s", path, errno == EWOULDBLOCK ? "another agent works with this folder" : strerror(errno));
 	files_sweep(agent->state_folder);
 	DIR *files = opendir(path);
 	if (!files)
