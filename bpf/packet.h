@@ -27,11 +27,11 @@ struct packet {
 			__u32 transport;      /* offset of the transport header in the frame */
 			__u32 end;            /* offset behind the packet; of a quoted one, behind what is there of it */
 			__u32 identification; /* of a fragment, big-endian */
-			__be16 source_port, destination_port; /* ICMP echo: the identifier in both; 0 where there is none */
 			__u8 protocol;
-			__u8 tcp_flags;
 			__u8 fragment; /* enum fragment_part */
 			__u8 is_icmp_error;
+			__u8 tcp_flags;
+			__be16 source_port, destination_port; /* ICMP echo: the identifier in both; 0 where there is none */
 			__u8 icmp_type;
 			__u8 zero[3];
 		};
@@ -167,9 +167,9 @@ static __always_inline int read_transport(struct __sk_buff *skb, int is_ipv4, in
 	}
 }
 
-static __always_inline void forget_packet(struct __sk_buff *skb, struct packet *packet) {
+static __always_inline void forget_words(struct __sk_buff *skb, struct packet *packet, int first, int last) {
 #pragma unroll
-	for (int i = 0; i < 6; i++)
+	for (int i = first; i <= last; i++)
 		packet->words[i] = forget(skb, packet->words[i]);
 }
 
@@ -178,11 +178,11 @@ static __always_inline int read_packet(struct __sk_buff *skb, __u32 offset, int 
 	int verdict = is_ipv4 ? read_ipv4(skb, offset, is_quoted, packet) : read_ipv6(skb, offset, is_quoted, packet);
 	if (verdict)
 		return verdict;
-	forget_packet(skb, packet);
+	forget_words(skb, packet, 0, 3); /* what an IP header tells */
 	if (packet->fragment == FRAGMENT_LATER)
 		return 0;
 	verdict = read_transport(skb, is_ipv4, is_quoted, packet);
-	forget_packet(skb, packet);
+	forget_words(skb, packet, 3, 5); /* what a transport header tells */
 	return verdict;
 }
 
