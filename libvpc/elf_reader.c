@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define INSTRUCTION_SIZE 8
+#define WIDE_LOAD 0x18 /* lddw: two slots */
 #define MOST_SECTIONS 65280 /* SHN_LORESERVE: beyond, the header counts otherwise, and no BPF object comes near */
 
 static bool lies_within(uint64_t offset, uint64_t size, uint64_t length) {
@@ -47,25 +48,32 @@ static bool has_bytes(const Elf64_Shdr *section) {
 	return section->sh_type != SHT_NULL && section->sh_type != SHT_NOBITS && section->sh_size > 0;
 }
 
-static int compare_offsets(const void *left, const void *right) {
-	const Elf64_Shdr *a = *(const Elf64_Shdr *const *)left, *b = *(const Elf64_Shdr *const *)right;
-	return (a->sh_offset > b->sh_offset) - (a->sh_offset < b->sh_offset);
+struct range {
+	uint64_t start, end;
+	size_t section; /* 0: the ELF header or the section headers */
+};
+
+static int compare_ranges(const void *left, const void *right) {
+	const struct range *a = left, *b = right;
+	return (a->start > b->start) - (a->start < b->start);
 }
 
 /* Two sections that share bytes would be changed by one write. */
-static int check_overlaps(const struct vpc_elf *elf, struct vpc_error *error) {
-	_cleanup_(free_memory) const Elf64_Shdr **sorted = calloc(elf->section_count, sizeof *sorted);
+static int check_overlaps(const struct vpc_elf *elf, uint64_t table, struct vpc_error *error) {
+	_cleanup_(free_memory) struct range *ranges = calloc(elf->section_count + 2, sizeof *ranges);
 	size_t count = 0;
-	if (!sorted)
+	if (!ranges)
 		return vpc_fail(error, -ENOMEM, "%s: no memory for %zu sections", elf->object, elf->section_count);
+	ranges[count++] = (struct range){0, sizeof(Elf64_Ehdr), 0};
+	ranges[count++] = (struct range){table, table + elf->section_count * sizeof(Elf64_Shdr), 0};
 	for (size_t i = 0; i < elf->section_count; i++)
 		if (has_bytes(&elf->sections[i]))
-			sorted[count++] = &elf->sections[i];
-	qsort(sorted, count, sizeof *sorted, compare_offsets);
+			ranges[count++] = (struct range){elf->sections[i].sh_offset, elf->sections[i].sh_offset + elf->sections[i].sh_size, i};
+	qsort(ranges, count, sizeof *ranges, compare_ranges);
 	for (size_t i = 1; i < count; i++)
-		if (sorted[i - 1]->sh_offset + sorted[i - 1]->sh_size > sorted[i]->sh_offset)
-			return vpc_fail(error, -EINVAL, "%s: sections %zu and %zu overlap at offset %" PRIu64, elf->object, (size_t)(sorted[i - 1] - elf->sections),
-				(size_t)(sorted[i] - elf->sections), sorted[i]->sh_offset);
+		if (ranges[i - 1].end > ranges[i].start)
+			return vpc_fail(error, -EINVAL, "%s: sections %zu and %zu (0: the headers) overlap at offset %" PRIu64, elf->object, ranges[i - 1].section, ranges[i].section,
+				ranges[i].start);
 	return 0;
 }
 
@@ -79,7 +87,7 @@ static int check_strings(const struct vpc_elf *elf, size_t index, const char *us
 	return 0;
 }
 
-static int check_sections(const struct vpc_elf *elf, struct vpc_error *error) {
+static int check_sections(const struct vpc_elf *elf, uint64_t table, struct vpc_error *error) {
 	for (size_t i = 0; i < elf->section_count; i++) {
 		const Elf64_Shdr *section = &elf->sections[i];
 		if (has_bytes(section) && !lies_within(section->sh_offset, section->sh_size, elf->length))
@@ -88,7 +96,7 @@ static int check_sections(const struct vpc_elf *elf, struct vpc_error *error) {
 		if (section->sh_type == SHT_NOBITS && section->sh_size > UINT32_MAX)
 			return vpc_fail(error, -EINVAL, "%s: section %zu: %" PRIu64 " bytes are more than a map holds", elf->object, i, section->sh_size);
 	}
-	int result = check_overlaps(elf, error);
+	int result = check_overlaps(elf, table, error);
 	if (result == 0)
 		result = check_strings(elf, elf->names_section, "sections", error);
 	for (size_t i = 0; i < elf->section_count && result == 0; i++) {
@@ -99,6 +107,18 @@ static int check_sections(const struct vpc_elf *elf, struct vpc_error *error) {
 				elf->sections[i].sh_size);
 	}
 	return result;
+}
+
+/* libbpf copies each function by itself: its last instruction must not need a slot that lies outside. */
+static int check_function(const struct vpc_elf *elf, const Elf64_Sym *symbol, struct vpc_error *error) {
+	const char *name = vpc_elf_symbol_name(elf, symbol);
+	const uint8_t *bytes = vpc_elf_section_bytes(elf, symbol->st_shndx);
+	if (!vpc_elf_is_code(elf, symbol->st_shndx) || symbol->st_value % INSTRUCTION_SIZE || symbol->st_size % INSTRUCTION_SIZE)
+		return vpc_fail(error, -EINVAL, "%s: function %s: its symbol spans no whole instructions", elf->object, name);
+	for (uint64_t at = symbol->st_value; at < symbol->st_value + symbol->st_size; at += INSTRUCTION_SIZE)
+		if (bytes[at] == WIDE_LOAD && (at += INSTRUCTION_SIZE) == symbol->st_value + symbol->st_size)
+			return vpc_fail(error, -EINVAL, "%s: function %s: ends within its last instruction", elf->object, name);
+	return 0;
 }
 
 static int check_symbol(const struct vpc_elf *elf, size_t index, struct vpc_error *error) {
@@ -112,7 +132,7 @@ static int check_symbol(const struct vpc_elf *elf, size_t index, struct vpc_erro
 	if (!lies_within(symbol->st_value, symbol->st_size, elf->sections[symbol->st_shndx].sh_size))
 		return vpc_fail(error, -EINVAL, "%s: symbol %zu (%s): %" PRIu64 " bytes at %" PRIu64 " lie beyond section %s", elf->object, index,
 			vpc_elf_symbol_name(elf, symbol), symbol->st_size, symbol->st_value, vpc_elf_section_name(elf, symbol->st_shndx));
-	return 0;
+	return ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && symbol->st_size ? check_function(elf, symbol, error) : 0;
 }
 
 static int read_symbols(struct vpc_elf *elf, struct vpc_error *error) {
@@ -154,6 +174,7 @@ static int check_relocations(const struct vpc_elf *elf, size_t section, struct v
 	if (header->sh_info == 0 || header->sh_info >= elf->section_count)
 		return vpc_fail(error, -EINVAL, "%s: section %s: relocates section %u, which is not there", elf->object, name, header->sh_info);
 	uint64_t unit = vpc_elf_is_code(elf, header->sh_info) ? INSTRUCTION_SIZE : 4;
+	const uint8_t *code = unit == INSTRUCTION_SIZE ? vpc_elf_section_bytes(elf, header->sh_info) : NULL;
 	for (size_t i = 0; i < header->sh_size / sizeof(Elf64_Rel); i++) {
 		Elf64_Rel entry;
 		memcpy(&entry, elf->bytes + header->sh_offset + i * sizeof entry, sizeof entry);
@@ -162,6 +183,8 @@ static int check_relocations(const struct vpc_elf *elf, size_t section, struct v
 		if (!lies_within(entry.r_offset, unit, elf->sections[header->sh_info].sh_size) || (unit == INSTRUCTION_SIZE && entry.r_offset % unit))
 			return vpc_fail(error, -EINVAL, "%s: section %s: entry %zu: offset %" PRIu64 " is not within section %s", elf->object, name, i, (uint64_t)entry.r_offset,
 				vpc_elf_section_name(elf, header->sh_info));
+		if (code && code[entry.r_offset] == WIDE_LOAD && !lies_within(entry.r_offset, 2 * INSTRUCTION_SIZE, elf->sections[header->sh_info].sh_size))
+			return vpc_fail(error, -EINVAL, "%s: section %s: entry %zu: offset %" PRIu64 " is half an instruction", elf->object, name, i, (uint64_t)entry.r_offset);
 	}
 	return 0;
 }
@@ -175,7 +198,7 @@ static int read_tables(struct vpc_elf *elf, struct vpc_error *error) {
 	if (result == 0)
 		result = read_section_table(elf, &header, error);
 	if (result == 0)
-		result = check_sections(elf, error);
+		result = check_sections(elf, header.e_shoff, error);
 	if (result == 0)
 		result = read_symbols(elf, error);
 	for (size_t i = 0; i < elf->section_count && result == 0; i++)

@@ -56,6 +56,19 @@ static int compare_identities(const void *left, const void *right) {
 	return a->count ? memcmp(a->assignments, b->assignments, a->count * sizeof *a->assignments) : 0;
 }
 
+/* Leaves out what says a default aloud, so that equal values look equal; returns how many stay. */
+static size_t drop_defaults(const struct vpc_template *template, struct vpc_setting *settings, int *parameters, size_t count) {
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct vpc_parameter *parameter = &template->parameters[parameters[i]].public;
+		if (parameter->has_default && memcmp(settings[i].value.bytes, parameter->default_value.bytes, parameter->width) == 0)
+			continue;
+		settings[kept] = settings[i];
+		parameters[kept++] = parameters[i];
+	}
+	return kept;
+}
+
 static void fill_assignments(const struct vpc_template *template, const struct vpc_setting *settings, const int *parameters, size_t count, struct assignment *assignments) {
 	memset(assignments, 0, count * sizeof *assignments);
 	for (size_t i = 0; i < count; i++) {
@@ -356,15 +369,19 @@ int vpc_instance_load(struct vpc_template *template, const char *program_name, c
 	if (result < 0)
 		return result;
 
+	struct vpc_setting chosen[VPC_MOST_SETTINGS];
+	if (count > 0)
+		memcpy(chosen, settings, count * sizeof *chosen);
+	count = drop_defaults(template, chosen, parameters, count);
 	struct identity identity = {program->prepared, count, assignments};
-	fill_assignments(template, settings, parameters, count, assignments);
+	fill_assignments(template, chosen, parameters, count, assignments);
 	struct vpc_instance *known = find_instance(template, &identity);
 	if (known) {
 		known->references++;
 		*ret_instance = known;
 		return 0;
 	}
-	return make_instance(template, program, &identity, settings, parameters, ret_instance, error);
+	return make_instance(template, program, &identity, chosen, parameters, ret_instance, error);
 }
 
 int vpc_instance_fd(const struct vpc_instance *instance) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core_relocation.h"
 #include "error.h"
 
 #define LOAD_IMMEDIATE_64 (BPF_LD | BPF_IMM | BPF_DW)
@@ -235,7 +236,9 @@ static bool is_variable(const struct vpc_template *template, const Elf64_Sym *sy
 	unsigned kind = ELF64_ST_TYPE(symbol->st_info);
 	if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx >= template->elf.section_count || symbol->st_size == 0)
 		return false;
-	return (kind == STT_OBJECT || kind == STT_NOTYPE) && *vpc_elf_symbol_name(&template->elf, symbol) && holds_globals(&template->elf, symbol->st_shndx);
+	const char *name = vpc_elf_symbol_name(&template->elf, symbol);
+	bool is_format = strstr(name, ".____fmt") != NULL; /* the texts of bpf_printk() */
+	return (kind == STT_OBJECT || kind == STT_NOTYPE) && *name && !is_format && holds_globals(&template->elf, symbol->st_shndx);
 }
 
 static struct vpc_template_parameter *add_parameter(struct vpc_template *template, const char *name) {
@@ -274,16 +277,20 @@ static int find_variables(struct vpc_template *template, struct vpc_error *error
 	return 0;
 }
 
-static void count_uses(struct vpc_template *template) {
+static int count_uses(struct vpc_template *template, struct vpc_error *error) {
+	int result = 0;
 	for (size_t section = 0; section < template->elf.section_count; section++)
-		for (size_t i = 0; i < vpc_elf_relocation_count(&template->elf, section); i++) {
+		for (size_t i = 0; i < vpc_elf_relocation_count(&template->elf, section) && result == 0; i++) {
 			struct vpc_elf_relocation relocation = vpc_elf_relocation(&template->elf, section, i);
 			size_t data;
 			uint64_t offset;
-			int parameter = vpc_template_data_reference(template, &relocation, &data, &offset) ? vpc_template_parameter_at(template, data, offset) : -1;
-			if (parameter >= 0)
-				template->parameters[parameter].public.sites++;
+			int index = vpc_template_data_reference(template, &relocation, &data, &offset) ? vpc_template_parameter_at(template, data, offset) : -1;
+			if (index < 0)
+				continue;
+			template->parameters[index].public.sites++;
+			result = vpc_core_relocation_check(template, relocation.section, relocation.offset, template->parameters[index].name, error);
 		}
+	return result;
 }
 
 static int add_placeholder(struct vpc_template *template, const struct vpc_placeholder *placeholder, struct vpc_error *error) {
@@ -318,7 +325,7 @@ static void publish(struct vpc_template *template) {
 int vpc_template_find_parameters(struct vpc_template *template, const struct vpc_template_options *options, struct vpc_error *error) {
 	int result = find_variables(template, error);
 	if (result == 0)
-		count_uses(template);
+		result = count_uses(template, error);
 	for (size_t i = 0; options && i < options->placeholder_count && result == 0; i++)
 		result = add_placeholder(template, &options->placeholders[i], error);
 	if (result == 0)

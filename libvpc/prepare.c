@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "template_placeholders.h"
 
 #define LOAD_IMMEDIATE_64 (BPF_LD | BPF_IMM | BPF_DW)
 
@@ -162,34 +163,26 @@ static int keep_sites(const struct vpc_template *template, const char *program, 
 	return 0;
 }
 
-/* CO-RE rewrites immediates: one that became the constant by chance is no place of the placeholder. */
-static int check_relocated_site(const struct vpc_template *template, const struct vpc_template_program *program, const struct vpc_prepared *prepared,
-		struct vpc_placeholder_site site, struct vpc_error *error) {
-	struct bpf_insn original;
-	if ((uint64_t)(site.instruction + 1) * sizeof original > program->size)
-		return 0; /* in a subprogram */
-	memcpy(&original, vpc_elf_section_bytes(&template->elf, program->section) + program->offset + site.instruction * sizeof original, sizeof original);
-	if (original.imm == prepared->instructions[site.instruction].imm)
-		return 0;
-	return vpc_fail(error, -EILSEQ, "%s: %s: instruction %u holds the placeholder only since it was relocated; choose another constant", template->name, program->name,
-		site.instruction);
-}
-
+/*
+ * The places were judged in the object's own instructions. CO-RE rewrites immediates: one that became the constant by
+ * chance is no place of the placeholder, and then there are more than there were.
+ */
 static int keep_placeholder(const struct vpc_template *template, const struct vpc_template_program *program, struct vpc_prepared *prepared, size_t parameter,
 		struct vpc_error *error) {
 	struct vpc_placeholder placeholder = template->parameters[parameter].placeholder;
 	struct vpc_error scan_error = {""};
-	if (template->program_count > 1)
-		placeholder.expected = 0; /* counted over the object already */
-	int result = vpc_placeholder_scan(prepared->instructions, prepared->instruction_count, &placeholder, &prepared->placeholders[parameter], &scan_error);
+	uint32_t count = 0;
+	int result = vpc_template_count_in_program(template, program->name, parameter, &count, error);
+	if (result < 0 || count == 0)
+		return result;
+	placeholder.expected = (int32_t)count;
+	result = vpc_placeholder_scan(prepared->instructions, prepared->instruction_count, &placeholder, &prepared->placeholders[parameter], &scan_error);
 	if (result == -ENOENT)
-		return 0;
+		return vpc_fail(error, -EILSEQ, "%s: %s: not the same places since it was relocated; choose another constant: %.300s", template->name, program->name, scan_error.text);
 	if (result < 0)
 		return vpc_fail(error, result, "%s: %s: %.400s", template->name, program->name, scan_error.text);
 	prepared->uses[parameter] = 1;
-	for (size_t i = 0; i < vpc_placeholder_sites_count(prepared->placeholders[parameter]) && result == 0; i++)
-		result = check_relocated_site(template, program, prepared, vpc_placeholder_sites_get(prepared->placeholders[parameter], i), error);
-	return result;
+	return 0;
 }
 
 static int keep_program(struct vpc_template *template, struct vpc_template_program *program, const struct bpf_program *relocated,

@@ -35,7 +35,27 @@ static int check_element(const struct vpc_template *template, const struct vpc_p
 		parameter->elements == 1 ? "" : "s", parameter->name, element);
 }
 
+/* Names that the object has, but that cannot be set: why not. */
+static const char *why_not(const struct vpc_template *template, const char *name) {
+	for (size_t i = 0; i < template->elf.symbol_count; i++) {
+		const Elf64_Sym *symbol = &template->elf.symbols[i];
+		if (strcmp(vpc_elf_symbol_name(&template->elf, symbol), name))
+			continue;
+		if (symbol->st_shndx == SHN_COMMON)
+			return "is a common symbol without a place of its own; compile with -fno-common, or give it a value";
+		if (symbol->st_shndx == SHN_UNDEF)
+			return "is declared in the object, but not defined";
+		if (ELF64_ST_TYPE(symbol->st_info) == STT_FUNC)
+			return "is a function";
+		return symbol->st_size ? "is no variable that can be set" : "has no size in the symbol table";
+	}
+	return NULL;
+}
+
 static int unknown(const struct vpc_template *template, const char *name, struct vpc_error *error) {
+	const char *reason = *name ? why_not(template, name) : NULL;
+	if (reason)
+		return vpc_fail(error, -ENOENT, "%s: '%s' %s", template->name, name, reason);
 	return vpc_fail(error, -ENOENT, "%s: there is no parameter '%s'; 'vpcctl template show' lists them, and a placeholder must be declared", template->name, name);
 }
 
@@ -52,10 +72,12 @@ int vpc_template_parse_setting(const struct vpc_template *template, const char *
 	if (!parameter)
 		return unknown(template, name, error);
 	result = check_element(template, parameter, setting.element, error);
-	if (result == 0)
-		result = vpc_value_parse(parameter, equals + 1, &setting.value, error);
 	if (result < 0)
 		return result;
+	struct vpc_error value_error = {""};
+	result = vpc_value_parse(parameter, equals + 1, &setting.value, &value_error);
+	if (result < 0)
+		return vpc_fail(error, result, "%s: %.400s", template->name, value_error.text);
 	setting.name = parameter->name;
 	*ret_setting = setting;
 	return 0;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "btf_check.h"
+#include "core_relocation.h"
 #include "error.h"
 #include "template_placeholders.h"
 
@@ -59,12 +61,15 @@ static int read_btf(struct vpc_template *template, struct vpc_error *error) {
 	const uint8_t *bytes = section ? vpc_elf_section_bytes(&template->elf, section) : NULL;
 	if (!bytes)
 		return 0;
+	int result = vpc_btf_check(template->name, bytes, template->elf.sections[section].sh_size, error);
+	if (result < 0)
+		return result;
 	libbpf_print_fn_t print = libbpf_set_print(NULL);
 	template->btf = btf__new(bytes, (uint32_t)template->elf.sections[section].sh_size);
 	libbpf_set_print(print);
 	if (!template->btf)
 		return vpc_fail(error, -EINVAL, "%s: section .BTF is malformed", template->name);
-	return 0;
+	return vpc_btf_extension_check(template, error);
 }
 
 static int copy_object(struct vpc_template *template, const char *name, const void *bytes, size_t length, const struct vpc_template_options *options,

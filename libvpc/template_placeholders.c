@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core_relocation.h"
 #include "error.h"
 
 #define INSTRUCTION sizeof(struct bpf_insn)
@@ -66,7 +67,10 @@ static bool is_local_call(const struct bpf_insn *instruction) {
 	return instruction->code == CALL && instruction->src_reg == BPF_PSEUDO_CALL;
 }
 
-/* What the call at that place calls: by its relocation, else relative to itself. NULL if it is no function of the object. */
+/*
+ * The function that a call or an lddw (of a callback) at that place names: by its relocation, else a call relative to
+ * itself. NULL if it names no function of the object.
+ */
 static struct piece *callee(const struct vpc_elf *elf, const struct pieces *pieces, size_t section, uint64_t offset) {
 	struct bpf_insn instruction = instruction_at(elf, section, offset);
 	for (size_t s = 0; s < elf->section_count; s++)
@@ -75,10 +79,14 @@ static struct piece *callee(const struct vpc_elf *elf, const struct pieces *piec
 			if (relocation.section != section || relocation.offset != offset)
 				continue;
 			bool by_section = ELF64_ST_TYPE(relocation.symbol->st_info) == STT_SECTION;
-			uint64_t target = relocation.symbol->st_value + (by_section ? ((uint64_t)(int64_t)instruction.imm + 1) * INSTRUCTION : 0);
-			return piece_at(pieces, relocation.symbol->st_shndx, target);
+			uint64_t addend = !by_section ? 0 : instruction.code == CALL ? ((uint64_t)(int64_t)instruction.imm + 1) * INSTRUCTION : (uint32_t)instruction.imm;
+			return piece_at(pieces, relocation.symbol->st_shndx, relocation.symbol->st_value + addend);
 		}
-	return piece_at(pieces, section, offset + INSTRUCTION + (uint64_t)((int64_t)instruction.imm * (int64_t)INSTRUCTION));
+	return instruction.code == CALL ? piece_at(pieces, section, offset + INSTRUCTION + (uint64_t)((int64_t)instruction.imm * (int64_t)INSTRUCTION)) : NULL;
+}
+
+static bool may_name_function(const struct bpf_insn *instruction) {
+	return is_local_call(instruction) || instruction->code == (BPF_LD | BPF_IMM | BPF_DW);
 }
 
 /* Marks what the piece calls, and what that calls; true if anything new was marked. */
@@ -86,7 +94,7 @@ static bool mark_callees(const struct vpc_elf *elf, const struct pieces *pieces,
 	bool changed = false;
 	for (uint64_t offset = caller->offset; offset < caller->offset + caller->size; offset += INSTRUCTION) {
 		struct bpf_insn instruction = instruction_at(elf, caller->section, offset);
-		struct piece *called = is_local_call(&instruction) ? callee(elf, pieces, caller->section, offset) : NULL;
+		struct piece *called = may_name_function(&instruction) ? callee(elf, pieces, caller->section, offset) : NULL;
 		bool *mark = called ? (from_outside ? &called->is_reached_from_outside : &called->is_chosen) : NULL;
 		if (mark && !*mark)
 			changed = *mark = true;
@@ -95,10 +103,10 @@ static bool mark_callees(const struct vpc_elf *elf, const struct pieces *pieces,
 }
 
 /* The pieces that the template's choice of a program means; all without a choice. */
-static int choose_pieces(const struct vpc_template *template, struct pieces *pieces, struct vpc_error *error) {
+static void choose_pieces(const struct vpc_template *template, const char *program, struct pieces *pieces) {
 	for (size_t i = 0; i < pieces->count; i++) {
 		struct piece *piece = &pieces->items[i];
-		piece->is_chosen = !template->only_program || (piece->is_program && strcmp(piece->name, template->only_program) == 0);
+		piece->is_chosen = !program || (piece->is_program && strcmp(piece->name, program) == 0);
 		piece->is_reached_from_outside = piece->is_program && !piece->is_chosen;
 	}
 	for (bool changed = true; changed;) {
@@ -110,11 +118,14 @@ static int choose_pieces(const struct vpc_template *template, struct pieces *pie
 				changed |= mark_callees(&template->elf, pieces, &pieces->items[i], true);
 		}
 	}
-	for (size_t i = 0; i < pieces->count; i++)
-		if (pieces->items[i].is_chosen && pieces->items[i].is_reached_from_outside && template->only_program)
-			return vpc_fail(error, -EINVAL, "%s: function %s is called by program %s and by others; patch all programs, or none", template->name, pieces->items[i].name,
-				template->only_program);
-	return 0;
+}
+
+/* A function that others call too would change for them as well. */
+static int check_shared(const struct vpc_template *template, const struct piece *piece, const char *placeholder, struct vpc_error *error) {
+	if (!template->only_program || !piece->is_reached_from_outside)
+		return 0;
+	return vpc_fail(error, -EINVAL, "%s: placeholder %s is in function %s, which program %s calls, and others too; patch all programs, or none", template->name, placeholder,
+		piece->name, template->only_program);
 }
 
 /* The piece's instructions; calls that leave it are marked as the scanner wants them. */
@@ -132,32 +143,41 @@ static struct bpf_insn *copy_piece(const struct vpc_elf *elf, const struct piece
 	return instructions;
 }
 
+/*
+ * The caller counts the places over all pieces, so none in this one is no error here. Who says how many places there are
+ * vouches that what looks folded is none: then this piece has as many as there are.
+ */
 static int scan_piece(const struct vpc_template *template, const struct piece *piece, const struct vpc_placeholder *placeholder,
 		struct vpc_placeholder_sites **ret_sites, struct vpc_error *error) {
 	_cleanup_(free_memory) struct bpf_insn *instructions = copy_piece(&template->elf, piece, template->bytes);
+	struct vpc_placeholder part = *placeholder;
 	if (!instructions)
 		return vpc_fail(error, -ENOMEM, "%s: no memory for the instructions of %s", template->name, piece->name);
-	return vpc_placeholder_scan(instructions, piece->size / INSTRUCTION, placeholder, ret_sites, error);
+	part.expected = 0;
+	int result = vpc_placeholder_scan(instructions, piece->size / INSTRUCTION, &part, ret_sites, error);
+	for (part.expected = 1; (result == -EILSEQ || result == -ENOENT || result == -EINVAL) && part.expected <= placeholder->expected; part.expected++) {
+		struct vpc_error other;
+		if (vpc_placeholder_scan(instructions, piece->size / INSTRUCTION, &part, ret_sites, &other) == 0)
+			return 0;
+	}
+	return result;
 }
 
 typedef int visit_sites(const struct vpc_template *template, const struct piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error);
 
-/* Visits the places of the placeholder in each chosen piece that has any. */
-static int each_piece(const struct vpc_template *template, const struct vpc_placeholder *placeholder, visit_sites *visit, void *context, struct vpc_error *error) {
+/* Visits the places of the placeholder in each piece that has any: of the program and what it calls, or of all. */
+static int each_piece(const struct vpc_template *template, const char *program, const struct vpc_placeholder *placeholder, visit_sites *visit, void *context,
+		struct vpc_error *error) {
 	_cleanup_(release_pieces) struct pieces pieces = {0};
 	struct vpc_error scan_error = {""};
 	int result = find_pieces(template, &pieces, error);
 	if (result == 0)
-		result = choose_pieces(template, &pieces, error);
+		choose_pieces(template, program, &pieces);
 	for (size_t i = 0; i < pieces.count && result == 0; i++) {
 		_cleanup_(free_placeholder_sites) struct vpc_placeholder_sites *sites = NULL;
-		struct vpc_placeholder any = *placeholder;
-		any.expected = 0; /* counted over all pieces */
 		if (!pieces.items[i].is_chosen)
 			continue;
-		result = scan_piece(template, &pieces.items[i], &any, &sites, &scan_error);
-		if (result == -EILSEQ && placeholder->expected)
-			result = scan_piece(template, &pieces.items[i], placeholder, &sites, &scan_error);
+		result = scan_piece(template, &pieces.items[i], placeholder, &sites, &scan_error);
 		if (result == 0)
 			result = visit(template, &pieces.items[i], sites, context, error);
 		else if (result == -ENOENT)
@@ -174,15 +194,38 @@ static int add_count(const struct vpc_template *template, const struct piece *pi
 	return 0;
 }
 
+struct counting {
+	const char *placeholder;
+	uint32_t count;
+};
+
+static int check_piece(const struct vpc_template *template, const struct piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error) {
+	struct counting *counting = context;
+	int result = check_shared(template, piece, counting->placeholder, error);
+	for (size_t i = 0; i < vpc_placeholder_sites_count(sites) && result == 0; i++)
+		result = vpc_core_relocation_check(template, piece->section, piece->offset + vpc_placeholder_sites_get(sites, i).instruction * INSTRUCTION, counting->placeholder, error);
+	counting->count += (uint32_t)vpc_placeholder_sites_count(sites);
+	return result;
+}
+
+int vpc_template_count_in_program(const struct vpc_template *template, const char *program, size_t parameter, uint32_t *ret_count, struct vpc_error *error) {
+	uint32_t count = 0;
+	int result = each_piece(template, program, &template->parameters[parameter].placeholder, add_count, &count, error);
+	if (result == 0)
+		*ret_count = count;
+	return result;
+}
+
 int vpc_template_count_placeholders(struct vpc_template *template, struct vpc_error *error) {
 	for (size_t i = 0; i < template->parameter_count; i++) {
 		struct vpc_template_parameter *parameter = &template->parameters[i];
-		uint32_t count = 0;
+		struct counting counting = {parameter->name, 0};
 		if (parameter->public.site != VPC_SITE_PLACEHOLDER)
 			continue;
-		int result = each_piece(template, &parameter->placeholder, add_count, &count, error);
+		int result = each_piece(template, template->only_program, &parameter->placeholder, check_piece, &counting, error);
 		if (result < 0)
 			return result;
+		uint32_t count = counting.count;
 		if (count == 0)
 			return vpc_fail(error, -ENXIO, "%s: placeholder %s: the constant 0x%" PRIx64 " is in no instruction%s%s", template->name, parameter->name,
 				parameter->placeholder.constant, template->only_program ? " of program " : "", template->only_program ? template->only_program : "");
@@ -217,5 +260,5 @@ static int write_piece(const struct vpc_template *template, const struct piece *
 
 int vpc_template_write_placeholder(const struct vpc_template *template, size_t parameter, uint64_t value, uint8_t *bytes, struct vpc_error *error) {
 	struct writing writing = {value, bytes};
-	return each_piece(template, &template->parameters[parameter].placeholder, write_piece, &writing, error);
+	return each_piece(template, template->only_program, &template->parameters[parameter].placeholder, write_piece, &writing, error);
 }

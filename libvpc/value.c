@@ -9,16 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_within(const struct vpc_parameter *parameter, uint64_t number) {
+	return number >= parameter->lowest && number <= parameter->highest;
+}
+
+static int out_of_range(const struct vpc_parameter *parameter, const char *text, struct vpc_error *error) {
+	return vpc_fail(error, -ERANGE, "%s: %s is not within %" PRIu64 " to %" PRIu64, parameter->name, text, parameter->lowest, parameter->highest);
+}
+
 static int parse_integer(const struct vpc_parameter *parameter, const char *text, struct vpc_value *value, struct vpc_error *error) {
 	bool hexadecimal = strncmp(text, "0x", 2) == 0;
 	const char *digits = hexadecimal ? text + 2 : text;
 	char *end = NULL;
 	errno = 0;
 	uint64_t number = strtoull(digits, &end, hexadecimal ? 16 : 10);
-	if (!isxdigit((unsigned char)digits[0]) || *end || end == digits)
+	if (!isxdigit((unsigned char)digits[0]) || digits[1] == 'x' || digits[1] == 'X' || *end || end == digits)
 		return vpc_fail(error, -EINVAL, "%s: '%s' is not a decimal or hexadecimal (0x) number", parameter->name, text);
-	if (errno == ERANGE || number < parameter->lowest || number > parameter->highest)
-		return vpc_fail(error, -ERANGE, "%s: %s is not within %" PRIu64 " to %" PRIu64, parameter->name, text, parameter->lowest, parameter->highest);
+	if (errno == ERANGE || !is_within(parameter, number))
+		return out_of_range(parameter, text, error);
 	memcpy(value->bytes, &number, parameter->width < sizeof number ? parameter->width : sizeof number);
 	value->type = VPC_VALUE_INTEGER;
 	return 0;
@@ -73,7 +81,11 @@ int vpc_value_parse(const struct vpc_parameter *parameter, const char *text, str
 
 	switch (parameter->type) {
 	case VPC_VALUE_INTEGER:
-		if (!reads_as_address(value.width, text, &value)) {
+		if (reads_as_address(value.width, text, &value)) {
+			uint64_t number = 0;
+			memcpy(&number, value.bytes, value.width <= sizeof number ? value.width : 0);
+			result = value.width > sizeof number || is_within(parameter, number) ? 0 : out_of_range(parameter, text, error);
+		} else {
 			memset(value.bytes, 0, sizeof value.bytes);
 			result = value.width > 8 ? refuse(parameter, text, "an IPv6 address", error) : parse_integer(parameter, text, &value, error);
 		}
