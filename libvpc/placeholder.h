@@ -45,8 +45,8 @@ struct vpc_placeholder_sites;
 
 /*
  * Finds the places of placeholder in insns. The instructions are those of one program with the subprograms that it
- * calls, as libbpf leaves them after relocation (instruction 0 is the program's first), or those of one section of an
- * object; there, calls into other sections must have imm -1, and the proofs assume nothing of what is called.
+ * calls, as libbpf leaves them after relocation, or those of one function or section of an object; there, calls that
+ * leave it must have imm -1, and the proofs assume nothing of what is called, nor of who calls.
  *
  * Places are counted as people count constants: an lddw with the constant in both halves is two.
  *

@@ -476,7 +476,12 @@ static void walk_backwards(struct program *program, uint32_t index) {
 			enqueue(program, i);
 }
 
+/*
+ * The first function's result counts as looked at, though the kernel takes 4 bytes of most programs: a function that is
+ * scanned by itself returns to code that is not seen.
+ */
 static void find_demands(struct program *program) {
+	function_of(program, 0)->wanted |= VPC_FLOW_PASSED;
 	for (size_t i = 0; i < program->count; i++) {
 		uint32_t callback = callback_of(program, i);
 		if (callback != NONE)

@@ -172,7 +172,8 @@ static void unlink_pins_of(uint32_t ifindex) {
 	snprintf(prefix, sizeof prefix, "%u-", ifindex);
 	snprintf(path, sizeof path, "%s/links", nodes[0].pins);
 	DIR *directory = opendir(path);
-	assert_non_null(directory);
+	if (!directory)
+		fail_msg("%s: %s", path, strerror(errno));
 	for (struct dirent *entry; (entry = readdir(directory));)
 		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0) {
 			snprintf(path, sizeof path, "%s/links/%s", nodes[0].pins, entry->d_name);
@@ -205,7 +206,6 @@ static void what_somebody_removed_is_repaired(void **state) {
 		put_pod(&pods[i]);
 	tell_remotes(pods, 2);
 	assert_true(passes(&pods[0], &pods[1], UDP, false, true));
-	enter(nodes[0].netns);
 	for (size_t i = 0; i < sizeof MEDDLINGS / sizeof *MEDDLINGS; i++) {
 		print_message("  %s\n", MEDDLINGS[i].description);
 		enter(nodes[0].netns);
@@ -216,7 +216,7 @@ static void what_somebody_removed_is_repaired(void **state) {
 		assert_true(passes(&pods[1], &pods[0], UDP, false, true));
 	}
 	enter(nodes[0].netns);
-	unlink_pins_of(pods[0].vpc.ifindex);
+	run("tc qdisc del dev pod1 clsact");
 	assert_int_equal(vpc_datapath_check_pod(nodes[0].datapath, &pods[0].vpc, &error), -ENOENT);
 	put_pod(&pods[0]);
 	call(vpc_datapath_check_pod(nodes[0].datapath, &pods[0].vpc, &error));
@@ -288,13 +288,13 @@ static void tells_how_long_a_pod_takes(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_restart_changes_nothing),
-		cmocka_unit_test(pods_are_found_in_the_kernel_after_a_restart),
-		cmocka_unit_test(nothing_is_left_after_a_thousand_pods),
-		cmocka_unit_test(removal_leaves_nothing),
-		cmocka_unit_test(what_somebody_removed_is_repaired),
-		cmocka_unit_test(pins_lost_while_nobody_ran_are_made_anew),
-		cmocka_unit_test(tells_how_long_a_pod_takes),
+		cmocka_unit_test_setup(a_restart_changes_nothing, world_renew),
+		cmocka_unit_test_setup(pods_are_found_in_the_kernel_after_a_restart, world_renew),
+		cmocka_unit_test_setup(nothing_is_left_after_a_thousand_pods, world_renew),
+		cmocka_unit_test_setup(removal_leaves_nothing, world_renew),
+		cmocka_unit_test_setup(what_somebody_removed_is_repaired, world_renew),
+		cmocka_unit_test_setup(pins_lost_while_nobody_ran_are_made_anew, world_renew),
+		cmocka_unit_test_setup(tells_how_long_a_pod_takes, world_renew),
 	};
 	if (!world_enter())
 		return 77;

@@ -123,10 +123,10 @@ static void a_confined_pod_reaches_nobody(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(over_an_ipv4_underlay),
-		cmocka_unit_test(over_an_ipv6_underlay),
-		cmocka_unit_test(an_address_used_again_gets_nothing_of_the_old_one),
-		cmocka_unit_test(a_confined_pod_reaches_nobody),
+		cmocka_unit_test_setup(over_an_ipv4_underlay, world_renew),
+		cmocka_unit_test_setup(over_an_ipv6_underlay, world_renew),
+		cmocka_unit_test_setup(an_address_used_again_gets_nothing_of_the_old_one, world_renew),
+		cmocka_unit_test_setup(a_confined_pod_reaches_nobody, world_renew),
 	};
 	if (!world_enter())
 		return 77;

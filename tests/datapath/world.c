@@ -71,6 +71,11 @@ bool world_enter(void) {
 	return true;
 }
 
+int world_renew(void **state) {
+	(void)state;
+	return world_enter() ? 0 : -1;
+}
+
 static void make_interfaces(const struct pod *pod) {
 	int node = pod->node->index + 1, number = pod->number;
 	enter(pod->netns);

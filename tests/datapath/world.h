@@ -48,6 +48,8 @@ extern struct node nodes[NODES];
 
 /* Makes the namespaces. False if that is not permitted here; the reason is printed. */
 bool world_enter(void);
+/* For each test, so that none finds what another left: the same anew. */
+int world_renew(void **state);
 void enter(int netns);
 /* Runs a shell command in the present namespace; fails the test if the command does. */
 void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
