@@ -187,6 +187,50 @@ static void check_pattern(const char *where, const struct bpf_program *program, 
 	}
 }
 
+/* An ICMP packet to an address, as the sample sees it. */
+static uint32_t ping(int fd, uint32_t address) {
+	uint8_t packet[64] = {0}, out[64];
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packet, .data_size_in = sizeof packet, .data_out = out, .data_size_out = sizeof out);
+
+	packet[12] = 0x08; /* IPv4 */
+	packet[14] = 0x45;
+	packet[23] = 1; /* ICMP */
+	memcpy(packet + 30, &address, sizeof address);
+	return bpf_prog_test_run_opts(fd, &options) < 0 ? UINT32_MAX - 1 : options.retval;
+}
+
+static void check_ping_address(const char *where, const struct bpf_program *program, const struct vpc_placeholder_sites *sites, uint32_t address) {
+	size_t count = bpf_program__insn_cnt(program);
+	_cleanup_(free_memory) struct bpf_insn *copy = malloc(count * sizeof *copy);
+	_cleanup_(close_fd) int fd = -1;
+	struct vpc_error error = {""};
+
+	memcpy(copy, bpf_program__insns(program), count * sizeof *copy);
+	if (vpc_placeholder_write(copy, count, sites, address, &error) < 0) {
+		fail(where, "ping", "0x%" PRIx64 " was refused: %s", address, error.text);
+		return;
+	}
+	fd = load_patched(copy, count);
+	if (fd < 0 || ping(fd, address) != 2 || ping(fd, address ^ 1) != UINT32_MAX || ping(fd, address ^ 0x80000000) != UINT32_MAX)
+		fail(where, "ping", "0x%" PRIx64 " is not what is stopped%s", address, "");
+	checked++;
+}
+
+static void check_ping(const char *where, struct bpf_object *object, const struct vpc_placeholder *placeholder) {
+	static const uint32_t ADDRESSES[] = {0x0200000a, 0x0101a8c0, 0xffffffff, 0, 0xc0a80101, 0x80000000, 0x7fffffff, 1, 0xfedcba98};
+	const struct bpf_program *program = bpf_object__find_program_by_name(object, "filter_out");
+	_cleanup_(free_placeholder_sites) struct vpc_placeholder_sites *sites = NULL;
+	struct vpc_error error = {""};
+
+	patterns++;
+	if (vpc_placeholder_scan(bpf_program__insns(program), bpf_program__insn_cnt(program), placeholder, &sites, &error) < 0) {
+		fail(where, "ping", "0x%" PRIx64 " is not found: %s", placeholder->constant, error.text);
+		return;
+	}
+	for (size_t i = 0; i < sizeof ADDRESSES / sizeof *ADDRESSES; i++)
+		check_ping_address(where, program, sites, ADDRESSES[i]);
+}
+
 static void check_object(const char *path) {
 	_cleanup_(free_object) struct bpf_object *object = load(path);
 	const char *where = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
@@ -196,6 +240,10 @@ static void check_object(const char *path) {
 
 	if (!object || sscanf(where, "%15[a-z].0x%" SCNx64, kind, &placeholder.constant) != 2) {
 		fail(where, "", "0x%" PRIx64 " does not load: %s", 0, strerror(errno));
+		return;
+	}
+	if (strcmp(kind, "ping") == 0) {
+		check_ping(where, object, &placeholder);
 		return;
 	}
 	bool is_wide = strcmp(kind, "wide") == 0;

@@ -61,6 +61,7 @@ static const struct row ROWS[] = {
 		{MOV64(1, BIG), I(0x81, 2, 6, 0, 0), I(0x1d, 1, 2, 0, 0), EXIT}, 0},
 	{"compared with a zero-extended number", CLEAR, BIG, 0, {MOV64(1, CLEAR), LOAD4(2, 6, 0), I(0x1d, 1, 2, 0, 0), EXIT},
 		{MOV32(1, BIG), LOAD4(2, 6, 0), I(0x1d, 1, 2, 0, 0), EXIT}, 0},
+	{"sign-extended move compared with 8 bytes", SET, SMALL, -EILSEQ, {MOV64(1, SET), LOAD8(2, 6, 0), I(0x1d, 1, 2, 0, 0), EXIT}, {{0}}, 0},
 	{"compared with both", CLEAR, BIG, -EILSEQ, {MOV64(1, CLEAR), LOAD4(2, 6, 0), I(0x1d, 1, 2, 0, 0), I(0x81, 2, 6, 0, 0), I(0x1d, 1, 2, 0, 0), EXIT}, {{0}}, 0},
 	{"spilled and fetched, low half stored", SET, SMALL, 0, {MOV64(1, SET), STORE8(10, -8, 1), LOAD8(2, 10, -8), STORE4(6, 0, 2), EXIT},
 		{MOV64(1, SMALL), STORE8(10, -8, 1), LOAD8(2, 10, -8), STORE4(6, 0, 2), EXIT}, 0},
