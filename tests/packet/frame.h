@@ -38,7 +38,7 @@ enum who {
 	ALLOWED,      /* outside: `allow` for everything */
 	ALLOWED_PORT, /* outside: `allow` for TCP 443 and UDP 53 */
 	DENIED,       /* outside: no rule */
-	CALLER,       /* outside: `allowFrom` for TCP 80 to 89, UDP 53 and echo */
+	CALLER,       /* outside: `allowFrom` for TCP 80 to 89, UDP 53 and echo; another one names FARTHER's prefix */
 	LINK_LOCAL,   /* the Pod's own fe80:: address; 169.254.0.2 */
 	FAR_LINK_LOCAL,
 	LOOPBACK,

@@ -49,7 +49,7 @@ static bool is_red_member(const uint8_t address[16], int family, enum who *ret_w
 }
 
 static bool is_blue_member(const uint8_t address[16], int family, enum who *ret_who) {
-	return IS_ANY_OF(address, family, ret_who, OTHER, OTHER_FAR, STRANGER);
+	return IS_ANY_OF(address, family, ret_who, OTHER, OTHER_FAR, STRANGER, FAR);
 }
 
 static bool is_local(enum who who) {
@@ -176,7 +176,7 @@ static bool is_port_allowed(int protocol, uint16_t port, const uint8_t peer[16],
 	if (is_out)
 		return is_in_prefix(peer, family, ALLOWED) ||
 			(is_in_prefix(peer, family, ALLOWED_PORT) && ((protocol == IPPROTO_TCP && port == 443) || (protocol == IPPROTO_UDP && port == 53)));
-	return is_in_prefix(peer, family, CALLER) && ((protocol == IPPROTO_TCP && port >= 80 && port <= 89) || (protocol == IPPROTO_UDP && port == 53) || is_icmp);
+	return is_in_prefix(peer, family, FARTHER) || (is_in_prefix(peer, family, CALLER) && ((protocol == IPPROTO_TCP && port >= 80 && port <= 89) || (protocol == IPPROTO_UDP && port == 53) || is_icmp));
 }
 
 /* ICMP: errors quote a flow, of which none is remembered; redirects are refused. */
@@ -194,8 +194,8 @@ static struct judgement outside(const struct packet *packet, bool is_out) {
 	bool has_ports = packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP || packet->protocol == IPPROTO_SCTP;
 	uint16_t port = 0;
 
-	if (packet->is_odd)
-		return (struct judgement){.faults = unreadable | refused};
+	if (packet->is_odd) /* or a fragment whose header could not be read */
+		return (struct judgement){.faults = unreadable | refused | FAULT(FRAGMENT_WITHOUT_FIRST)};
 	if (packet->is_later)
 		return (struct judgement){.faults = FAULT(FRAGMENT_WITHOUT_FIRST) | unreadable};
 	if (packet->transport > packet->length || (has_ports && left < (packet->protocol == IPPROTO_TCP ? 20 : 8)) || (packet->protocol == own_icmp && left < 8))
@@ -214,7 +214,8 @@ static struct judgement outside(const struct packet *packet, bool is_out) {
 /* ---- neighbours ---- */
 
 static bool is_spoken_of(const uint8_t address[16], int family) {
-	return is_in_prefix(address, family, ALLOWED) || is_in_prefix(address, family, ALLOWED_PORT) || is_in_prefix(address, family, CALLER);
+	return is_in_prefix(address, family, ALLOWED) || is_in_prefix(address, family, ALLOWED_PORT) || is_in_prefix(address, family, CALLER) ||
+		is_in_prefix(address, family, FARTHER);
 }
 
 static struct judgement resolve(const uint8_t target[16], int family) {
@@ -284,6 +285,8 @@ static struct judgement nd_from_pod(const struct packet *packet) {
 		faults |= FAULT(FOREIGN_ND);
 	if (message[0] == 136 && is_next_hop(target, 6))
 		faults |= FAULT(FOREIGN_ND);
+	if (is_mapped(target))
+		faults |= FAULT(MALFORMED_HEADER);
 	if (is_long || (message[0] == 136 && is_link_local(target) && !faults))
 		return (struct judgement){.is_undecided = true};
 	if (faults)
@@ -341,12 +344,10 @@ static struct judgement ip_from_pod(const struct frame *frame, int family, uint6
 	if (family == 6 && packet.ip[6] == IPPROTO_ICMPV6 && packet.length == 40 && !faults)
 		return (struct judgement){.faults = FAULT(TRUNCATED) | FAULT(FOREIGN_ADDRESS) | FAULT(MULTICAST) | FAULT(LINK_LOCAL) | FAULT(NOT_A_MEMBER),
 			.is_undecided = frame->length > ETH_HLEN + 40};
-	if (is_nd && is_mapped(packet.destination))
-		return (struct judgement){.is_undecided = true}; /* answered or not, only the Pod itself hears of it */
 	if (is_nd || (family == 6 && (is_group(packet.destination, 6) || is_link_local(packet.destination)))) {
 		struct judgement judgement = is_nd ? nd_from_pod(&packet) : link_ipv6_from_pod(&packet);
 		if (faults)
-			judgement = (struct judgement){.faults = judgement.faults | faults};
+			judgement = (struct judgement){.faults = judgement.faults | faults, .may_be_ignored = is_nd && packet.ip[40] == 133};
 		return judgement;
 	}
 	if (!is_who(packet.source, family, POD))
@@ -426,7 +427,10 @@ struct judgement oracle_to_pod(const struct frame *frame, const struct arrival *
 	return is_node(packet.source, family) ? node_to_pod(&packet, arrival->forwarded) : outside(&packet, false);
 }
 
-static bool lives_on(enum who member, enum who node) {
+/* The other VPC has a member on node c with the address that this one's has on node b. */
+static bool lives_on(enum who member, bool is_blue, enum who node) {
+	if (member == FAR && is_blue)
+		return node == NODE_C;
 	return (node == NODE_B && (member == FAR || member == OTHER_FAR || member == STRANGER)) || (node == NODE_C && member == FARTHER);
 }
 
@@ -453,7 +457,7 @@ struct judgement oracle_from_node(const struct frame *frame, const struct arriva
 		return (struct judgement){.faults = faults | header | FAULT(TRUNCATED)};
 	bool is_blue = arrival->identifier == BLUE;
 	bool (*is_member)(const uint8_t *, int, enum who *) = is_blue ? is_blue_member : is_red_member;
-	if (arrival->identifier == UNUSED || !is_member(packet.source, family, &source) || !lives_on(source, arrival->sender))
+	if (arrival->identifier == UNUSED || !is_member(packet.source, family, &source) || !lives_on(source, is_blue, arrival->sender))
 		faults |= is_known && arrival->identifier != UNUSED ? FAULT(FOREIGN_INNER_SOURCE) : 0;
 	if (!is_member(packet.destination, family, &destination) || !is_local(destination))
 		faults |= FAULT(FOREIGN_INNER_DESTINATION);

@@ -18,7 +18,7 @@
 #include "oracle.h"
 #include "test_packet_wrap.h"
 
-enum { FRAMES = 6000, COMPLAINTS = 10 };
+enum { FRAMES = 4000, COMPLAINTS = 10 };
 
 #define REASON_NAME(name_, text_) #name_,
 static const char *const REASONS[] = {"none", VPC_DROP_REASONS(REASON_NAME)};

@@ -189,6 +189,10 @@ static void put(const char *map, const void *key, const void *value) {
 		fail("map %s: %s", map, strerror(errno));
 }
 
+void world_put_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow) {
+	put("flows", key, flow);
+}
+
 static void put_member(enum who who, bool is_blue, enum wire wire, enum who node) {
 	for (int family = 4; family <= 6; family += 2) {
 		struct vpc_member_key key = {.network = world_network(is_blue)};
@@ -245,6 +249,7 @@ static void put_rule(enum vpc_rule_direction direction, enum who who, const stru
 static void put_rules(void) {
 	put_rule(VPC_RULE_ALLOW, ALLOWED, &(struct vpc_rule){.count = 1, .ports = {{0, 65535, 0, {0}}}});
 	put_rule(VPC_RULE_ALLOW, ALLOWED_PORT, &(struct vpc_rule){.count = 2, .ports = {{443, 443, IPPROTO_TCP, {0}}, {53, 53, IPPROTO_UDP, {0}}}});
+	put_rule(VPC_RULE_ALLOW_FROM, FARTHER, &(struct vpc_rule){.count = 1, .ports = {{0, 65535, 0, {0}}}}); /* also a member's addresses */
 	put_rule(VPC_RULE_ALLOW_FROM, CALLER, &(struct vpc_rule){.count = 4, .ports = {{80, 89, IPPROTO_TCP, {0}}, {53, 53, IPPROTO_UDP, {0}},
 		{0, 65535, IPPROTO_ICMP, {0}}, {0, 65535, IPPROTO_ICMPV6, {0}}}});
 }
@@ -261,6 +266,7 @@ static void fill_maps(void) {
 	put_member(FARTHER, false, 0, NODE_C);
 	put_member(OTHER_FAR, true, 0, NODE_B);
 	put_member(STRANGER, true, 0, NODE_B);
+	put_member(FAR, true, 0, NODE_C);
 	put_next_hop(GATEWAY);
 	put_next_hop(SILENT);
 	put_address("nodes", NODE_B);
@@ -302,6 +308,16 @@ static void load_steps(void) {
 		int fd = vpc_instance_fd(programs_load("steps", STEPS[i], NULL, 0));
 		put("steps", &i, &fd);
 	}
+}
+
+void world_confine(enum wire wire) {
+	const struct vpc_instance *confine = programs_load("confine", "confine", NULL, 0);
+	programs_attach(confine, world.ifindex[wire], VPC_INGRESS);
+	programs_attach(confine, world.ifindex[wire], VPC_EGRESS);
+}
+
+void world_unconfine(enum wire wire) {
+	load_pod(wire == WIRE_POD ? POD : wire == WIRE_PEER ? PEER : OTHER, wire == WIRE_OTHER, wire);
 }
 
 static void load_node(void) {
@@ -405,6 +421,9 @@ void world_forget(void) {
 	empty("fragments");
 	empty("drops");
 	empty("icmp_budget");
+	empty("paths");
+	uint32_t first = 0;
+	bpf_map_update_elem(programs_map("smallest_path"), &first, &first, BPF_ANY);
 }
 
 uint64_t world_drops(uint32_t *ret_network, uint32_t *ret_reason) {

@@ -43,7 +43,13 @@ void world_make(enum carrier carrier, const char *object_directory);
 /* Closes everything, so that another world can be made. */
 void world_free(void);
 
+/* Gives the Pod at the wire the programs that drop everything, or its own again. */
+void world_confine(enum wire wire);
+void world_unconfine(enum wire wire);
+
 uint32_t world_network(bool is_blue); /* as the maps have it */
+void world_put_flow(const struct vpc_flow_key *key, const struct vpc_flow *flow);
+
 struct wrap_arrival;
 /* How the next test run's frame arrives. */
 void world_set_arrival(const struct wrap_arrival *arrival);
