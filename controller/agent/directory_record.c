@@ -92,6 +92,35 @@ static void remove_unwanted(void *context, const char *name) {
 		unlinkat(sweep->directory->folders[FOLDER_UIDS], name, 0);
 }
 
+/* Is a Node of that UID there? */
+static bool has_node(const struct directory *directory, const char *uid) {
+	TABLE_EACH(&directory->entries, entry) {
+		const struct entry *one = entry->value;
+		if (one->shown && one->shown->kind == KIND_NODE && one->shown->metadata.uid && !strcmp(one->shown->metadata.uid, uid))
+			return true;
+	}
+	return false;
+}
+
+/* As a cluster's garbage collection: VPCEndpoints end with the Node that owns them. */
+static void collect_garbage(struct directory *directory) {
+	struct table orphans = {0};
+	TABLE_EACH(&directory->entries, entry) {
+		const struct entry *one = entry->value;
+		const struct owner *owner = one->shown && one->shown->kind == KIND_ENDPOINTS && one->shown->metadata.owners.count ? one->shown->metadata.owners.items : NULL;
+		if (owner && owner->uid && owner->kind && !strcmp(owner->kind, "Node") && !has_node(directory, owner->uid))
+			table_put(&orphans, one->shown->metadata.name, directory);
+	}
+	TABLE_EACH(&orphans, orphan) {
+		_cleanup_(free_memory) char *name = NULL;
+		enum folder folder = directory_place(KIND_ENDPOINTS, orphan->key, &name);
+		log_event(LOG_INFO, name, "NodeGone", "its Node is no more");
+		unlinkat(directory->folders[folder], name, 0);
+		directory_refresh(directory, folder, name);
+	}
+	table_release(&orphans);
+}
+
 void directory_sweep(struct directory *directory) {
 	struct sweep sweep = {.directory = directory};
 	struct table orphans = {0};
@@ -121,6 +150,7 @@ void directory_sweep(struct directory *directory) {
 		unlinkat(directory->folders[FOLDER_STATUS], orphan->key, 0);
 		directory_refresh(directory, FOLDER_STATUS, orphan->key);
 	}
+	collect_garbage(directory);
 	directory_unlock(directory);
 	table_release(&sweep.wanted);
 	table_release(&orphans);

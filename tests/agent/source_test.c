@@ -261,6 +261,29 @@ static void a_status_belongs_to_one_uid(void **state) {
 	object_unref(changed);
 }
 
+static void endpoints_end_with_their_node(void **state) {
+	struct object *object = object_new(KIND_ENDPOINTS, NULL, "vxlan-5.n1");
+	(void)state;
+	write_file("n.yaml", "{apiVersion: v1, kind: Node, metadata: {name: n1}}\n");
+	UNTIL(strstr(first.events, "+n1") && strstr(second.events, "+n1"));
+	set_text(&object->endpoints.node, "n1");
+	set_text(&object->endpoints.vpc_name, "red");
+	set_text(&object->endpoints.vpc_uid, "r");
+	set_text(&object->endpoints.encapsulation, "vxlan");
+	object->endpoints.id = 5;
+	set_text(&object->endpoints.uplink_mac, "02:00:00:00:00:01");
+	object->metadata.owners.items = calloc(1, sizeof *object->metadata.owners.items);
+	object->metadata.owners.count = 1;
+	set_text(&object->metadata.owners.items->kind, "Node");
+	set_text(&object->metadata.owners.items->uid, first.uid);
+	ASK(&first, create, object);
+	assert_int_equal(first.result, 0);
+	UNTIL(strstr(second.events, "+vxlan-5.n1"));
+	remove_file("n.yaml");
+	UNTIL(strstr(first.events, "-vxlan-5.n1") && strstr(second.events, "-vxlan-5.n1"));
+	object_unref(object);
+}
+
 static void people_may_not_write_claims(void **state) {
 	(void)state;
 	write_file("a.yaml", "{apiVersion: libvpc.io/v1alpha1, kind: NetworkID, metadata: {name: vxlan-5}, spec: {vpc: {name: red, uid: r}}}\n");
@@ -278,6 +301,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(creation_is_exclusive, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(updates_and_deletions_have_preconditions, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_status_belongs_to_one_uid, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(endpoints_end_with_their_node, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(people_may_not_write_claims, set_up, tear_down),
 	};
 	return cmocka_run_group_tests_name("source", tests, NULL, NULL);
