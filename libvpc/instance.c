@@ -301,6 +301,8 @@ static int keep_instance(struct vpc_template *template, const struct vpc_templat
 	struct vpc_instance *instance = calloc(1, sizeof *instance);
 	struct assignment *assignments = malloc((identity->count + 1) * sizeof *assignments);
 	char *values = describe_settings(template, settings, parameters, identity->count);
+	if (assignments && identity->count) /* before the tree compares it */
+		memcpy(assignments, identity->assignments, identity->count * sizeof *assignments);
 	uint32_t id;
 	uint64_t tag;
 	int result = vpc_bpf_program_info(fd, NULL, &id, &tag);
@@ -315,8 +317,6 @@ static int keep_instance(struct vpc_template *template, const struct vpc_templat
 		free(values);
 		return result;
 	}
-	if (identity->count)
-		memcpy(assignments, identity->assignments, identity->count * sizeof *assignments);
 	instance->program = program->name;
 	instance->references = 1;
 	instance->id = id;
