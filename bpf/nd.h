@@ -123,7 +123,7 @@ static __always_inline int advertisement_from_pod(struct __sk_buff *skb, const s
 static __always_inline int nd_from_pod(struct __sk_buff *skb, __u8 type, const struct vpc_pod_record *pod) {
 	struct nd_packet nd;
 	if (type == ND_ROUTER_SOLICITATION)
-		return CONSUMED;
+		return CONSUMED; /* a Pod's routes are its plugin's */
 	if (type == ND_ROUTER_ADVERTISEMENT || type == ND_REDIRECT)
 		return DROP(ROUTER_ADVERTISEMENT);
 	int verdict = read_nd(skb, &nd);

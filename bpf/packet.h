@@ -179,6 +179,8 @@ static __always_inline int read_packet(struct __sk_buff *skb, __u32 offset, int 
 	if (verdict)
 		return verdict;
 	forget_words(skb, packet, 0, 3); /* what an IP header tells */
+	if (packet->transport > packet->end)
+		return DROP(TRUNCATED);
 	if (packet->fragment == FRAGMENT_LATER)
 		return 0;
 	verdict = read_transport(skb, is_ipv4, is_quoted, packet);
