@@ -105,7 +105,8 @@ static bool is_pod_mac(const uint8_t *mac) {
 }
 
 static bool is_extension(int protocol) {
-	return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING || protocol == IPPROTO_FRAGMENT || protocol == IPPROTO_DSTOPTS || protocol == IPPROTO_AH;
+	return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING || protocol == IPPROTO_FRAGMENT || protocol == IPPROTO_DSTOPTS ||
+		   protocol == IPPROTO_AH;
 }
 
 static void walk_chain(struct packet *packet) {
@@ -175,8 +176,11 @@ static bool is_port_allowed(int protocol, uint16_t port, const uint8_t peer[16],
 	bool is_icmp = protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
 	if (is_out)
 		return is_in_prefix(peer, family, ALLOWED) ||
-			(is_in_prefix(peer, family, ALLOWED_PORT) && ((protocol == IPPROTO_TCP && port == 443) || (protocol == IPPROTO_UDP && port == 53)));
-	return is_in_prefix(peer, family, FARTHER) || (is_in_prefix(peer, family, CALLER) && ((protocol == IPPROTO_TCP && port >= 80 && port <= 89) || (protocol == IPPROTO_UDP && port == 53) || is_icmp));
+			   (is_in_prefix(peer, family, ALLOWED_PORT) &&
+				   ((protocol == IPPROTO_TCP && port == 443) || (protocol == IPPROTO_UDP && port == 53)));
+	return is_in_prefix(peer, family, FARTHER) ||
+		   (is_in_prefix(peer, family, CALLER) &&
+			   ((protocol == IPPROTO_TCP && port >= 80 && port <= 89) || (protocol == IPPROTO_UDP && port == 53) || is_icmp));
 }
 
 /* ICMP: errors quote a flow, of which none is remembered; redirects are refused. */
@@ -198,7 +202,8 @@ static struct judgement outside(const struct packet *packet, bool is_out) {
 		return (struct judgement){.faults = unreadable | refused | FAULT(FRAGMENT_WITHOUT_FIRST)};
 	if (packet->is_later)
 		return (struct judgement){.faults = FAULT(FRAGMENT_WITHOUT_FIRST) | unreadable};
-	if (packet->transport > packet->length || (has_ports && left < (packet->protocol == IPPROTO_TCP ? 20 : 8)) || (packet->protocol == own_icmp && left < 8))
+	if (packet->transport > packet->length || (has_ports && left < (packet->protocol == IPPROTO_TCP ? 20 : 8)) ||
+		(packet->protocol == own_icmp && left < 8))
 		return (struct judgement){.faults = unreadable | refused};
 	if (packet->protocol == own_icmp && is_icmp_error(packet->family, at[0]))
 		return (struct judgement){.faults = refused | unreadable | FAULT(FRAGMENT_WITHOUT_FIRST)};
@@ -313,7 +318,8 @@ static struct judgement link_ipv6_from_pod(const struct packet *packet) {
 		return nd_from_pod(packet);
 	bool is_report = (type >= 130 && type <= 132) || type == 143;
 	if (is_own && is_report && (!packet->is_chained || packet->ip[6] == IPPROTO_HOPOPTS))
-		return (struct judgement){.is_undecided = packet->is_first || packet->transport != 40 + (packet->is_chained ? 8 : 0), .verdict = IGNORED};
+		return (struct judgement){
+			.is_undecided = packet->is_first || packet->transport != 40 + (packet->is_chained ? 8 : 0), .verdict = IGNORED};
 	uint64_t faults = is_group(packet->destination, 6) ? FAULT(MULTICAST) : FAULT(LINK_LOCAL);
 	if (!is_own || is_zero(packet->source, 16))
 		faults |= FAULT(FOREIGN_ADDRESS) | FAULT(FOREIGN_ND);
@@ -342,7 +348,8 @@ static struct judgement ip_from_pod(const struct frame *frame, int family, uint6
 	if (family == 6 && (is_mapped(packet.source) || is_mapped(packet.destination)))
 		faults |= FAULT(MALFORMED_HEADER) | FAULT(FOREIGN_ADDRESS) | FAULT(NOT_A_MEMBER);
 	if (family == 6 && packet.ip[6] == IPPROTO_ICMPV6 && packet.length == 40 && !faults)
-		return (struct judgement){.faults = FAULT(TRUNCATED) | FAULT(FOREIGN_ADDRESS) | FAULT(MULTICAST) | FAULT(LINK_LOCAL) | FAULT(NOT_A_MEMBER),
+		return (struct judgement){
+			.faults = FAULT(TRUNCATED) | FAULT(FOREIGN_ADDRESS) | FAULT(MULTICAST) | FAULT(LINK_LOCAL) | FAULT(NOT_A_MEMBER),
 			.is_undecided = frame->length > ETH_HLEN + 40};
 	if (is_nd || (family == 6 && (is_group(packet.destination, 6) || is_link_local(packet.destination)))) {
 		struct judgement judgement = is_nd ? nd_from_pod(&packet) : link_ipv6_from_pod(&packet);
@@ -359,7 +366,8 @@ static struct judgement ip_from_pod(const struct frame *frame, int family, uint6
 	if (is_red_member(packet.destination, family, &who))
 		return to_member(frame, who);
 	if (is_loopback(packet.destination, family))
-		return (struct judgement){.faults = FAULT(NOT_A_MEMBER) | FAULT(TRUNCATED) | FAULT(MALFORMED_HEADER) | FAULT(FRAGMENT_WITHOUT_FIRST)};
+		return (struct judgement){
+			.faults = FAULT(NOT_A_MEMBER) | FAULT(TRUNCATED) | FAULT(MALFORMED_HEADER) | FAULT(FRAGMENT_WITHOUT_FIRST)};
 	struct judgement judgement = outside(&packet, true);
 	if (frame->bytes[0] & 1)
 		judgement.faults |= FAULT(MULTICAST);
@@ -446,10 +454,10 @@ struct judgement oracle_from_node(const struct frame *frame, const struct arriva
 		faults |= is_vlan ? FAULT(FOREIGN_INNER_SOURCE) : FAULT(UNKNOWN_VTEP);
 	if (is_known && arrival->identifier == UNUSED)
 		faults |= FAULT(UNUSED_NETWORK);
-	if (is_tag(type))
-		return (struct judgement){.faults = faults | FAULT(DOUBLE_TAG)};
 	if (frame->length < ETH_HLEN + 20)
 		faults |= FAULT(TRUNCATED);
+	if (is_tag(type))
+		return (struct judgement){.faults = faults | FAULT(DOUBLE_TAG)};
 	if (type != ETH_P_IP && type != ETH_P_IPV6)
 		return (struct judgement){.faults = faults | FAULT(UNKNOWN_PROTOCOL)};
 	uint64_t header = take_apart(frame, family, &packet);

@@ -27,7 +27,8 @@ static void require(int result, const char *what, const struct vpc_error *error)
 void programs_open(const char *pin_directory, enum vpc_hook hook) {
 	struct vpc_error error = {""};
 	const struct vpc_prepare_options options = {.size = sizeof options, .direction = VPC_INGRESS, .pin_directory = pin_directory};
-	programs.attach = (struct vpc_attach_options){.size = sizeof programs.attach, .hook = hook, .pin_directory = pin_directory, .owner = "test"};
+	programs.attach =
+		(struct vpc_attach_options){.size = sizeof programs.attach, .hook = hook, .pin_directory = pin_directory, .owner = "test"};
 	for (size_t i = 0; i < TEMPLATES; i++) {
 		require(vpc_template_open_builtin(NAMES[i], NULL, &programs.templates[i], &error), NAMES[i], &error);
 		require(vpc_template_prepare(programs.templates[i], &options, &error), NAMES[i], &error);

@@ -100,7 +100,8 @@ static void exchange_address(struct frame *frame) {
 }
 
 static void damage(struct frame *frame) {
-	static const uint8_t TELLING[] = {0, 1, 2, 4, 5, 6, 8, 17, 43, 44, 50, 51, 58, 59, 60, 0x45, 0x46, 0x4f, 0x60, 0x7f, 0x80, 0x81, 0x86, 133, 134, 135, 136, 137, 143, 0xdd, 0xfe, 0xff};
+	static const uint8_t TELLING[] = {0, 1, 2, 4, 5, 6, 8, 17, 43, 44, 50, 51, 58, 59, 60, 0x45, 0x46, 0x4f, 0x60, 0x7f, 0x80, 0x81, 0x86,
+		133, 134, 135, 136, 137, 143, 0xdd, 0xfe, 0xff};
 	size_t at = draw(2) ? 12 + draw(frame->length - 12) : draw(frame->length), count;
 	switch (draw(7)) {
 	case 0: frame->bytes[at] ^= 1 << draw(8); break;
@@ -125,7 +126,8 @@ static void damage(struct frame *frame) {
 }
 
 static void set_arrival(enum program program, const struct arrival *from) {
-	static const uint32_t VNI[] = {[RED] = VNI_RED, [BLUE] = VNI_BLUE, [UNUSED] = VNI_UNUSED}, VLAN[] = {[RED] = VLAN_RED, [BLUE] = VLAN_BLUE};
+	static const uint32_t VNI[] = {[RED] = VNI_RED, [BLUE] = VNI_BLUE, [UNUSED] = VNI_UNUSED},
+						  VLAN[] = {[RED] = VLAN_RED, [BLUE] = VLAN_BLUE};
 	struct wrap_arrival arrival = {.slot = program};
 	if (program == FROM_VXLAN) {
 		arrival.family = world.carrier == CARRIER_VXLAN6 ? 6 : 4;
@@ -140,7 +142,8 @@ static void set_arrival(enum program program, const struct arrival *from) {
 
 /* Returns the action, or a negative errno where the kernel refuses the frame before any program. */
 static int run(enum program program, const struct arrival *arrival, const struct frame *frame, struct frame *ret_out) {
-	struct __sk_buff context = {.mark = 1, .ifindex = program == FROM_VXLAN ? world.vxlan_ifindex : world.ifindex[program == FROM_TRUNK ? WIRE_UNDERLAY : WIRE_POD]};
+	struct __sk_buff context = {.mark = 1,
+		.ifindex = program == FROM_VXLAN ? world.vxlan_ifindex : world.ifindex[program == FROM_TRUNK ? WIRE_UNDERLAY : WIRE_POD]};
 	if (program == TO_POD && arrival->forwarded)
 		context.ingress_ifindex = world.ifindex[WIRE_OUTSIDE];
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame->bytes, .data_size_in = frame->length, .data_out = ret_out->bytes,
@@ -175,10 +178,10 @@ static const char *compare(const struct judgement *judgement, int action, uint64
 	return NULL;
 }
 
-static void complain(enum program program, const struct arrival *arrival, const struct judgement *judgement, const struct frame *frame, int action, uint64_t count,
-		uint32_t reason, const char *why) {
-	printf("  %s, sender %d, identifier %d, %s: %s (action %d, counted %llu times %s; demanded", PROGRAM_NAMES[program], arrival->sender, arrival->identifier,
-		arrival->forwarded ? "forwarded" : "made here", why, action, (unsigned long long)count, REASONS[reason]);
+static void complain(enum program program, const struct arrival *arrival, const struct judgement *judgement, const struct frame *frame,
+	int action, uint64_t count, uint32_t reason, const char *why) {
+	printf("  %s, sender %d, identifier %d, %s: %s (action %d, counted %llu times %s; demanded", PROGRAM_NAMES[program], arrival->sender,
+		arrival->identifier, arrival->forwarded ? "forwarded" : "made here", why, action, (unsigned long long)count, REASONS[reason]);
 	for (int i = 1; i < VPC_DROP_REASON_COUNT; i++)
 		if (judgement->faults & 1ull << i)
 			printf(" %s", REASONS[i]);
@@ -195,9 +198,12 @@ static struct judgement ask_oracle(enum program program, const struct arrival *a
 static void draw_frame(enum program program, struct arrival *ret_arrival, struct frame *ret_frame) {
 	static const enum who SENDERS[] = {NODE_B, NODE_B, NODE_B, NODE_C, ROGUE};
 	static const enum identifier IDENTIFIERS[] = {RED, RED, RED, BLUE, UNUSED};
-	const struct layer *layers = program == FROM_POD ? DRAW_FROM(FROM_POD_FRAMES) : program == TO_POD ? DRAW_FROM(TO_POD_FRAMES) : DRAW_FROM(FROM_NODE_FRAMES);
+	const struct layer *layers = program == FROM_POD ? DRAW_FROM(FROM_POD_FRAMES)
+								 : program == TO_POD ? DRAW_FROM(TO_POD_FRAMES)
+													 : DRAW_FROM(FROM_NODE_FRAMES);
 	frame_build(layers, draw(2) ? 4 : 6, ret_frame);
-	*ret_arrival = (struct arrival){.sender = DRAW_FROM(SENDERS), .forwarded = draw(2), .identifier = IDENTIFIERS[draw(program == FROM_TRUNK ? 4 : 5)]};
+	*ret_arrival = (struct arrival){
+		.sender = DRAW_FROM(SENDERS), .forwarded = draw(2), .identifier = IDENTIFIERS[draw(program == FROM_TRUNK ? 4 : 5)]};
 	for (uint64_t i = draw(4); i > 0; i--)
 		damage(ret_frame);
 	if (program == FROM_TRUNK) {
@@ -262,6 +268,7 @@ int main(int argc, char **argv) {
 		failed += cmocka_run_group_tests_name(NAMES[carrier], tests, NULL, NULL);
 		world_free();
 	}
-	printf("%zu dropped, %zu silently, %zu passed, %zu redirected; left undecided by the oracle: %zu\n", dropped, ignored, passed, reached, undecided);
+	printf("%zu dropped, %zu silently, %zu passed, %zu redirected; left undecided by the oracle: %zu\n", dropped, ignored, passed, reached,
+		undecided);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

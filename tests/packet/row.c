@@ -41,7 +41,8 @@ __attribute__((format(printf, 2, 3)))
 static void complain(struct run *run, const char *format, ...) {
 	va_list arguments;
 	if (!run->has_failed) {
-		printf("  FAILED %s [%s, IPv%d, %s]\n", run->row->description, CARRIER_NAMES[world.carrier], run->family, run->is_live ? "on the wire" : "test run");
+		printf("  FAILED %s [%s, IPv%d, %s]\n", run->row->description, CARRIER_NAMES[world.carrier], run->family,
+			run->is_live ? "on the wire" : "test run");
 		report.failures++;
 	}
 	run->has_failed = true;
@@ -110,7 +111,8 @@ static void check_drops(struct run *run, enum vpc_drop_reason expected) {
 		complain(run, "counted for network %#x instead of %#x", network, counted_network(run));
 }
 
-static void compare(struct run *run, const char *what, const uint8_t *got, size_t got_length, const uint8_t *expected, size_t expected_length) {
+static void compare(
+	struct run *run, const char *what, const uint8_t *got, size_t got_length, const uint8_t *expected, size_t expected_length) {
 	if (got_length == expected_length && !memcmp(got, expected, got_length))
 		return;
 	complain(run, "%s differs", what);
@@ -149,7 +151,8 @@ static void set_arrival(const struct run *run, enum program program) {
 }
 
 /* Returns the action, or a negative errno. */
-static int test_run(const struct run *run, enum program program, const struct frame *in, struct frame *ret_out, struct __sk_buff *ret_context) {
+static int test_run(
+	const struct run *run, enum program program, const struct frame *in, struct frame *ret_out, struct __sk_buff *ret_context) {
 	struct __sk_buff context = {.ifindex = ifindex_of(program), .mark = MARK};
 	if (program == TO_POD && run->row->forwarded)
 		context.ingress_ifindex = world.ifindex[WIRE_OUTSIDE];
@@ -214,7 +217,8 @@ static void check_test_run(struct run *run) {
 static void send_on_node(int ifindex, const struct frame *frame) {
 	world_enter(world.node_namespace);
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = ifindex, .sll_protocol = htons(frame->bytes[12] << 8 | frame->bytes[13])};
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET, .sll_ifindex = ifindex, .sll_protocol = htons(frame->bytes[12] << 8 | frame->bytes[13])};
 	/* what the program drops at egress is an error of send() */
 	if (fd < 0 || (sendto(fd, frame->bytes, frame->length, 0, (struct sockaddr *)&address, sizeof address) < 0 && errno != ENOBUFS)) {
 		fprintf(stderr, "cannot send on the node: %s\n", strerror(errno));
@@ -445,5 +449,6 @@ int rows_run(enum program program, const struct row *rows, size_t count) {
 }
 
 void rows_report(void) {
-	printf("%zu rows, run %zu times (families, encapsulations, lengths, test run and wire): %zu failed\n", report.rows, report.runs, report.failures);
+	printf("%zu rows, run %zu times (families, encapsulations, lengths, test run and wire): %zu failed\n", report.rows, report.runs,
+		report.failures);
 }

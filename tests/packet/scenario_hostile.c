@@ -26,7 +26,8 @@ void a_flood_of_fragments_harms_nobody(void **state) {
 	while (!is_there && wire_receive(WIRE_OUTSIDE, &got, DEADLINE))
 		is_there = has_addresses(&got, 4, who_ipv4(POD), ALLOWED);
 	assert_true(is_there);
-	frame_build(FRAME(ETH(POD, HOST), IP(POD, ALLOWED_PORT, .fragment = FLOOD + 1, .offset = 32, .protocol = IPPROTO_UDP), FILL(24)), 4, &frame);
+	frame_build(
+		FRAME(ETH(POD, HOST), IP(POD, ALLOWED_PORT, .fragment = FLOOD + 1, .offset = 32, .protocol = IPPROTO_UDP), FILL(24)), 4, &frame);
 	world_forget_drops();
 	wire_send(WIRE_POD, &frame);
 	assert_int_equal(wait_for_drops(1, &count), VPC_DROP_FRAGMENT_WITHOUT_FIRST);
@@ -71,7 +72,8 @@ static void flow_counts_for(int protocol, uint32_t state, int seconds_ago, bool 
 	struct timespec now;
 	uint64_t count;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	struct vpc_flow flow = {.origin = VPC_FLOW_ALLOW, .state = state, .last_seen = ((uint64_t)now.tv_sec - seconds_ago) * 1000000000ull + now.tv_nsec};
+	struct vpc_flow flow = {
+		.origin = VPC_FLOW_ALLOW, .state = state, .last_seen = ((uint64_t)now.tv_sec - seconds_ago) * 1000000000ull + now.tv_nsec};
 	who_address(POD, 4, key.pod.bytes);
 	who_address(DENIED, 4, key.peer.bytes);
 	world_forget();
@@ -105,8 +107,10 @@ void old_flows_are_over(void **state) {
 /* What the victim believes of its neighbours and routes, without the ages of entries. */
 static void read_beliefs(char *ret_text, size_t size) {
 	world_enter(world.wire_namespaces[WIRE_PEER]);
-	FILE *pipe = popen("(ip -4 neighbour; ip -6 neighbour; ip -4 route; ip -6 route; ip -6 address) | sed 's/ \\(used\\|valid_lft\\|preferred_lft\\|expires\\).*//; "
-		"s/ \\(REACHABLE\\|STALE\\|DELAY\\|PROBE\\)//' | sort", "r");
+	FILE *pipe = popen("(ip -4 neighbour; ip -6 neighbour; ip -4 route; ip -6 route; ip -6 address) | sed 's/ "
+					   "\\(used\\|valid_lft\\|preferred_lft\\|expires\\).*//; "
+					   "s/ \\(REACHABLE\\|STALE\\|DELAY\\|PROBE\\)//' | sort",
+		"r");
 	size_t length = fread(ret_text, 1, size - 1, pipe);
 	ret_text[length] = 0;
 	pclose(pipe);
@@ -155,7 +159,8 @@ void a_confined_pod_has_no_network(void **state) {
 	uint64_t count;
 	(void)state;
 	world_confine(WIRE_PEER);
-	const struct layer *const SENT[] = {FRAME(ETH(PEER, HOST), IP(PEER, POD), UDP(1, 2)), FRAME(ETH(PEER, HOST), IP(PEER, ALLOWED), UDP(1, 2)),
+	const struct layer *const SENT[] = {FRAME(ETH(PEER, HOST), IP(PEER, POD), UDP(1, 2)),
+		FRAME(ETH(PEER, HOST), IP(PEER, ALLOWED), UDP(1, 2)),
 		FRAME(ETH(PEER, BROADCAST), ARP(1, .sender = PEER, .sender_mac = PEER, .target = GATEWAY))};
 	for (int i = 0; i < 3; i++) {
 		frame_build(SENT[i], 4, &frame);

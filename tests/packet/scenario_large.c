@@ -91,7 +91,8 @@ void segmented_datagrams_cross_the_underlay(void **state) {
 	static uint8_t payload[SEGMENTS * SEGMENT];
 	char why[128];
 	(void)state;
-	world_run(world.node_namespace, "ethtool -K u0 tso off gso off tx-udp-segmentation off tx-udp_tnl-segmentation off tx-udp_tnl-csum-segmentation off >/dev/null");
+	world_run(world.node_namespace,
+		"ethtool -K u0 tso off gso off tx-udp-segmentation off tx-udp_tnl-segmentation off tx-udp_tnl-csum-segmentation off >/dev/null");
 	for (int family = 4; family <= 6; family += 2) {
 		drain();
 		int size = SEGMENT, fd = open_socket(world.wire_namespaces[WIRE_POD], SOCK_DGRAM, POD, family, 0);
@@ -113,8 +114,12 @@ void segmented_datagrams_cross_the_underlay(void **state) {
 
 static void set_tcp_gso(struct virtio_net_hdr *gso, int family, int gso_size) {
 	int network = family == 4 ? 20 : 40;
-	*gso = (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_type = family == 4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6,
-		.hdr_len = ETH_HLEN, .gso_size = gso_size, .csum_start = ETH_HLEN + network, .csum_offset = 16};
+	*gso = (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = family == 4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6,
+		.hdr_len = ETH_HLEN,
+		.gso_size = gso_size,
+		.csum_start = ETH_HLEN + network,
+		.csum_offset = 16};
 }
 
 /* As a packet of `length` bytes that the Pod's kernel has yet to cut into segments, with nothing but Ethernet in linear memory. */
@@ -198,7 +203,8 @@ void a_sender_learns_the_path_mtu(void **state) {
 	static uint8_t payload[3000];
 	(void)state;
 	for (int family = 4; family <= 6; family += 2) {
-		int mtu = 0, must = family == 4 ? IP_PMTUDISC_DO : IPV6_PMTUDISC_DO, fd = open_socket(world.wire_namespaces[WIRE_POD], SOCK_DGRAM, POD, family, 0);
+		int mtu = 0, must = family == 4 ? IP_PMTUDISC_DO : IPV6_PMTUDISC_DO,
+			fd = open_socket(world.wire_namespaces[WIRE_POD], SOCK_DGRAM, POD, family, 0);
 		socklen_t length = sizeof mtu;
 		connect_to(fd, FAR, family, 6000);
 		family == 4 ? setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &must, sizeof must)
@@ -236,7 +242,8 @@ void answers_about_size_are_limited(void **state) {
 static void send_too_big(const struct frame *quoted, int mtu) {
 	static struct frame frame;
 	bool is_ipv6 = world.carrier == CARRIER_VXLAN6;
-	struct layer layers[] = {ETH(NODE_C, NODE), IP(NODE_C, NODE), ICMP(is_ipv6 ? 2 : 3, .code = is_ipv6 ? 0 : 4, .mtu = mtu), {.header = HEADER_END}};
+	struct layer layers[] = {
+		ETH(NODE_C, NODE), IP(NODE_C, NODE), ICMP(is_ipv6 ? 2 : 3, .code = is_ipv6 ? 0 : 4, .mtu = mtu), {.header = HEADER_END}};
 	size_t quote = is_ipv6 ? 1200 : 548;
 	layers[1].length = FORCE(quote + (is_ipv6 ? 8 : 28));
 	frame_build(layers, is_ipv6 ? 6 : 4, &frame);

@@ -65,7 +65,8 @@ void allowed_flows_behind_the_nodes_source_address(void **state) {
 	static struct frame got;
 	(void)state;
 	world_run(world.node_namespace, "ip address add 192.0.2.254/32 dev out0 && ip address add 2001:db8:2::254/128 dev out0 nodad && "
-		"nft 'add table inet nat; add chain inet nat post { type nat hook postrouting priority 100; }; add rule inet nat post oifname out0 masquerade'");
+									"nft 'add table inet nat; add chain inet nat post { type nat hook postrouting priority 100; }; add "
+									"rule inet nat post oifname out0 masquerade'");
 	world_run(world.wire_namespaces[WIRE_POD], "ethtool -K eth0 tx off >/dev/null"); /* what is captured can then be sent again */
 	world_enter(world.node_namespace);
 	for (int family = 4; family <= 6; family += 2) {
@@ -92,7 +93,8 @@ void allowed_flows_behind_the_nodes_source_address(void **state) {
 void callers_are_answered_with_source_translation_on(void **state) {
 	static struct frame got;
 	(void)state;
-	world_run(world.node_namespace, "nft 'add table inet nat; add chain inet nat post { type nat hook postrouting priority 100; }; add rule inet nat post oifname out0 masquerade'");
+	world_run(world.node_namespace, "nft 'add table inet nat; add chain inet nat post { type nat hook postrouting priority 100; }; add "
+									"rule inet nat post oifname out0 masquerade'");
 	for (int family = 4; family <= 6; family += 2) {
 		world_forget();
 		drain();

@@ -2,10 +2,12 @@
 #include "scenarios.h"
 
 static void give_addresses(enum wire wire, const char *ipv4, const char *ipv6) {
-	world_run(world.wire_namespaces[wire], "sysctl -qw net.ipv6.conf.eth0.accept_dad=0 net.ipv6.conf.eth0.addr_gen_mode=1 net.ipv6.conf.eth0.router_solicitations=0 && "
+	world_run(world.wire_namespaces[wire],
+		"sysctl -qw net.ipv6.conf.eth0.accept_dad=0 net.ipv6.conf.eth0.addr_gen_mode=1 net.ipv6.conf.eth0.router_solicitations=0 && "
 		"sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.eth0.disable_ipv6=0 && ip link set lo up && "
 		"ip address add %s/32 dev eth0 && ip route add 10.0.0.1 dev eth0 && ip route add default via 10.0.0.1 && "
-		"ip address add %s/128 dev eth0 nodad && ip route add fd00::1 dev eth0 && ip route add default via fd00::1", ipv4, ipv6);
+		"ip address add %s/128 dev eth0 nodad && ip route add fd00::1 dev eth0 && ip route add default via fd00::1",
+		ipv4, ipv6);
 	world_enter(world.node_namespace);
 }
 

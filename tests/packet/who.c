@@ -57,7 +57,8 @@ static void parse_all(void) {
 	for (int i = 0; i < WHO_COUNT; i++) {
 		uint8_t *m = parsed[i].mac;
 		int fields = sscanf(NAMED[i].mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5]);
-		if (inet_pton(AF_INET, NAMED[i].ipv4, parsed[i].ipv4) != 1 || inet_pton(AF_INET6, NAMED[i].ipv6, parsed[i].ipv6) != 1 || fields != 6) {
+		if (inet_pton(AF_INET, NAMED[i].ipv4, parsed[i].ipv4) != 1 || inet_pton(AF_INET6, NAMED[i].ipv6, parsed[i].ipv6) != 1 ||
+			fields != 6) {
 			fprintf(stderr, "who.c: entry %d is wrong\n", i);
 			abort();
 		}

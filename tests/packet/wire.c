@@ -102,8 +102,8 @@ void wire_wrap_underlay(const struct frame *inner, enum who sender, uint32_t ide
 		wrap_vlan(inner, sender, identifier, ret_frame);
 		return;
 	}
-	struct layer outer[] = {ETH(sender, NODE), IP(sender, NODE), UDP(OUTER_PORT, UDP_PORT, .length = FORCE(inner->length + 16)), VXLAN(identifier),
-		{.header = HEADER_END}};
+	struct layer outer[] = {ETH(sender, NODE), IP(sender, NODE), UDP(OUTER_PORT, UDP_PORT, .length = FORCE(inner->length + 16)),
+		VXLAN(identifier), {.header = HEADER_END}};
 	if (world.carrier == CARRIER_VXLAN6)
 		outer[1].length = FORCE(inner->length + 16);
 	else
@@ -114,7 +114,8 @@ void wire_wrap_underlay(const struct frame *inner, enum who sender, uint32_t ide
 	memset(ret_frame->bytes + udp + 6, 0, 2);
 	if (world.carrier == CARRIER_VXLAN4)
 		return;
-	uint32_t sum = frame_sum(ret_frame->bytes + 22, 32, frame_sum(ret_frame->bytes + udp, inner->length + 16, inner->length + 16 + IPPROTO_UDP));
+	uint32_t sum =
+		frame_sum(ret_frame->bytes + 22, 32, frame_sum(ret_frame->bytes + udp, inner->length + 16, inner->length + 16 + IPPROTO_UDP));
 	uint16_t checksum = frame_fold(sum);
 	ret_frame->bytes[udp + 6] = checksum >> 8;
 	ret_frame->bytes[udp + 7] = checksum & 0xff;
@@ -142,7 +143,8 @@ bool wire_open_underlay(const struct frame *wire, enum who node, uint32_t identi
 		return open_vlan(wire, node, identifier, ret_inner, why, why_size);
 	bool is_ipv6 = world.carrier == CARRIER_VXLAN6;
 	size_t udp = is_ipv6 ? 54 : 34;
-	if (wire->length < udp + 16 + ETH_HLEN || (at[12] << 8 | at[13]) != (is_ipv6 ? ETH_P_IPV6 : ETH_P_IP) || at[is_ipv6 ? 20 : 23] != IPPROTO_UDP)
+	if (wire->length < udp + 16 + ETH_HLEN || (at[12] << 8 | at[13]) != (is_ipv6 ? ETH_P_IPV6 : ETH_P_IP) ||
+		at[is_ipv6 ? 20 : 23] != IPPROTO_UDP)
 		REFUSE("no UDP of the underlay's family");
 	if (is_ipv6 ? memcmp(at + 22, who_ipv6(NODE), 16) || memcmp(at + 38, who_ipv6(node), 16)
 				: memcmp(at + 26, who_ipv4(NODE), 4) || memcmp(at + 30, who_ipv4(node), 4))

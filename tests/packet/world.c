@@ -81,7 +81,8 @@ static int new_node(void) {
 	static const char *const SETTINGS[][2] = {{"ipv4/ip_forward", "1"}, {"ipv6/conf/all/forwarding", "1"}, {"ipv4/conf/all/rp_filter", "0"},
 		{"ipv4/conf/default/rp_filter", "0"}, {"ipv6/conf/default/addr_gen_mode", "1"}, {"ipv6/conf/default/accept_dad", "0"},
 		{"ipv6/conf/default/router_solicitations", "0"}, {"ipv4/conf/all/send_redirects", "0"}, {"ipv4/conf/default/send_redirects", "0"},
-		{"ipv6/conf/default/mldv1_unsolicited_report_interval", "3600000"}, {"ipv6/conf/default/mldv2_unsolicited_report_interval", "3600000"}};
+		{"ipv6/conf/default/mldv1_unsolicited_report_interval", "3600000"},
+		{"ipv6/conf/default/mldv2_unsolicited_report_interval", "3600000"}};
 	int fd = new_namespace();
 	for (size_t i = 0; i < sizeof SETTINGS / sizeof *SETTINGS; i++)
 		set_sysctl(SETTINGS[i][0], SETTINGS[i][1]);
@@ -115,7 +116,9 @@ static void make_links(void) {
 	world_enter(world.node_namespace);
 	batch = popen("ip -batch -", "w");
 	for (int i = 0; i < WIRES; i++)
-		fprintf(batch, "link add %s address %s mtu %d numtxqueues 1 numrxqueues 1 type veth peer name eth0 address %s mtu %d numtxqueues 1 numrxqueues 1 netns /proc/%d/fd/%d\n",
+		fprintf(batch,
+			"link add %s address %s mtu %d numtxqueues 1 numrxqueues 1 type veth peer name eth0 address %s mtu %d numtxqueues 1 "
+			"numrxqueues 1 netns /proc/%d/fd/%d\n",
 			LINKS[i].name, mac_text(LINKS[i].near, i, near), LINKS[i].mtu, mac_text(LINKS[i].far, i, far), LINKS[i].mtu, getpid(),
 			world.wire_namespaces[i]);
 	fprintf(batch, "link set lo up\n");
@@ -141,8 +144,8 @@ static void put_route(FILE *batch, enum who who, const char *device) {
 	inet_ntop(AF_INET, who_ipv4(who), ipv4, sizeof ipv4);
 	inet_ntop(AF_INET6, who_ipv6(who), ipv6, sizeof ipv6);
 	mac_text(who, 0, mac);
-	fprintf(batch, "neighbour replace %s lladdr %s nud permanent dev %s\nneighbour replace %s lladdr %s nud permanent dev %s\n", ipv4, mac, device,
-		ipv6, mac, device);
+	fprintf(batch, "neighbour replace %s lladdr %s nud permanent dev %s\nneighbour replace %s lladdr %s nud permanent dev %s\n", ipv4, mac,
+		device, ipv6, mac, device);
 	fprintf(batch, "route replace %s dev %s\nroute replace %s dev %s\n", ipv4, device, ipv6, device);
 }
 
@@ -170,9 +173,10 @@ static void open_sockets(void) {
 		world_enter(world.wire_namespaces[i]);
 		int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1, room = 8 << 20;
 		struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = if_nametoindex("eth0")};
-		if (fd < 0 || setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof one) || setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof one) ||
-			setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) || setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) ||
-			bind(fd, (struct sockaddr *)&address, sizeof address))
+		if (fd < 0 || setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof one) ||
+			setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof one) ||
+			setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) ||
+			setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) || bind(fd, (struct sockaddr *)&address, sizeof address))
 			fail("packet socket: %s", strerror(errno));
 		world.sockets[i] = fd;
 	}
@@ -248,7 +252,8 @@ static void put_rule(enum vpc_rule_direction direction, enum who who, const stru
 
 static void put_rules(void) {
 	put_rule(VPC_RULE_ALLOW, ALLOWED, &(struct vpc_rule){.count = 1, .ports = {{0, 65535, 0, {0}}}});
-	put_rule(VPC_RULE_ALLOW, ALLOWED_PORT, &(struct vpc_rule){.count = 2, .ports = {{443, 443, IPPROTO_TCP, {0}}, {53, 53, IPPROTO_UDP, {0}}}});
+	put_rule(
+		VPC_RULE_ALLOW, ALLOWED_PORT, &(struct vpc_rule){.count = 2, .ports = {{443, 443, IPPROTO_TCP, {0}}, {53, 53, IPPROTO_UDP, {0}}}});
 	put_rule(VPC_RULE_ALLOW_FROM, FARTHER, &(struct vpc_rule){.count = 1, .ports = {{0, 65535, 0, {0}}}}); /* also a member's addresses */
 	put_rule(VPC_RULE_ALLOW_FROM, CALLER, &(struct vpc_rule){.count = 4, .ports = {{80, 89, IPPROTO_TCP, {0}}, {53, 53, IPPROTO_UDP, {0}},
 		{0, 65535, IPPROTO_ICMP, {0}}, {0, 65535, IPPROTO_ICMPV6, {0}}}});
@@ -293,7 +298,8 @@ static void load_pod(enum who who, bool is_blue, enum wire wire) {
 	snprintf(text[8], 96, "mtu=%u", world.mtu);
 	for (int i = 0; i < 9; i++)
 		settings[i] = text[i];
-	const struct vpc_instance *from_pod = programs_load("pod", "from_pod", settings, 9), *to_pod = programs_load("pod", "to_pod", settings, 9);
+	const struct vpc_instance *from_pod = programs_load("pod", "from_pod", settings, 9),
+							  *to_pod = programs_load("pod", "to_pod", settings, 9);
 	programs_attach(from_pod, world.ifindex[wire], VPC_INGRESS);
 	programs_attach(to_pod, world.ifindex[wire], VPC_EGRESS);
 	if (who == POD) {
@@ -321,7 +327,8 @@ void world_unconfine(enum wire wire) {
 }
 
 static void load_node(void) {
-	const struct vpc_instance *from_vxlan = programs_load("node", "from_vxlan", NULL, 0), *from_trunk = programs_load("node", "from_trunk", NULL, 0);
+	const struct vpc_instance *from_vxlan = programs_load("node", "from_vxlan", NULL, 0),
+							  *from_trunk = programs_load("node", "from_trunk", NULL, 0);
 	programs_attach(from_vxlan, world.vxlan_ifindex, VPC_INGRESS);
 	programs_attach(from_trunk, world.ifindex[WIRE_UNDERLAY], VPC_INGRESS);
 	world.programs[FROM_VXLAN] = vpc_instance_fd(from_vxlan);
