@@ -119,7 +119,8 @@ static bool recover(int records_fd, const struct vpc_place *place, struct vpc_re
 }
 
 /* Opens the records, of no place yet; the options are complete. */
-static int open_records(const struct vpc_attach_options *options, enum vpc_pins_lock lock, struct session *ret_session, struct vpc_error *error) {
+static int open_records(
+	const struct vpc_attach_options *options, enum vpc_pins_lock lock, struct session *ret_session, struct vpc_error *error) {
 	_cleanup_(close_session) struct session session = {.pins = VPC_PINS_CLOSED, .records_fd = -1};
 
 	int result = read_netns(&session.place.netns, error);
@@ -151,7 +152,7 @@ static int open_session(uint32_t ifindex, enum vpc_direction direction, const st
 	session->place.ifindex = ifindex;
 	session->place.direction = direction;
 	session->known = lock == VPC_PINS_SHARED ? vpc_record_get(session->records_fd, &session->place, false, &session->record) == 0
-											 : recover(session->records_fd, &session->place, &session->record);
+							: recover(session->records_fd, &session->place, &session->record);
 	return 0;
 }
 
@@ -165,7 +166,8 @@ static int check_owner(const struct session *session, struct vpc_error *error) {
 }
 
 /* 0 if what stands is what the record says, and stands first; else the code. */
-static int compare(const struct vpc_place *place, const struct vpc_record *record, const struct vpc_standing *standing, int code, struct vpc_error *error) {
+static int compare(const struct vpc_place *place, const struct vpc_record *record, const struct vpc_standing *standing, int code,
+	struct vpc_error *error) {
 	char interface[VPC_INTERFACE_TEXT];
 	const char *direction = vpc_direction_name(place->direction);
 	bool is_same = standing->program_id == record->program_id && standing->program_tag == record->program_tag;
@@ -174,8 +176,9 @@ static int compare(const struct vpc_place *place, const struct vpc_record *recor
 
 	vpc_interface_text(place->ifindex, interface);
 	if (!is_same)
-		return vpc_fail(error, code, "%s of interface %s runs program %" PRIu32 " (tag %016" PRIx64 ") instead of %" PRIu32 " (tag %016" PRIx64 ")",
-			direction, interface, standing->program_id, standing->program_tag, record->program_id, record->program_tag);
+		return vpc_fail(error, code,
+			"%s of interface %s runs program %" PRIu32 " (tag %016" PRIx64 ") instead of %" PRIu32 " (tag %016" PRIx64 ")", direction,
+			interface, standing->program_id, standing->program_tag, record->program_id, record->program_tag);
 	if (!standing->first)
 		return vpc_fail(error, code, "%s of interface %s: %s runs before ours; attach again to move ours to the head", direction, interface,
 			standing->ahead);
@@ -239,8 +242,8 @@ static int put_xdp(struct session *session, const struct vpc_instance *instance,
 	return result == -ENOTSUP ? put(session, instance, VPC_HOOK_XDP_GENERIC, error) : result;
 }
 
-static int put_first_of(struct session *session, const struct vpc_instance *instance, enum vpc_hook first, enum vpc_hook second,
-	struct vpc_error *error) {
+static int put_first_of(
+	struct session *session, const struct vpc_instance *instance, enum vpc_hook first, enum vpc_hook second, struct vpc_error *error) {
 	int result = put(session, instance, first, error);
 	return result == -ENOTSUP || result == -EBUSY ? put(session, instance, second, error) : result;
 }
@@ -260,8 +263,8 @@ static void remove_empty(const struct session *session) {
 	vpc_pins_remove_empty(&session->pins);
 }
 
-int vpc_attach(const struct vpc_instance *instance, uint32_t ifindex, enum vpc_direction direction, const struct vpc_attach_options *options,
-	struct vpc_error *error) {
+int vpc_attach(const struct vpc_instance *instance, uint32_t ifindex, enum vpc_direction direction,
+	const struct vpc_attach_options *options, struct vpc_error *error) {
 	_cleanup_(close_session) struct session session = {.pins = VPC_PINS_CLOSED, .records_fd = -1};
 
 	int result = open_session(ifindex, direction, options, VPC_PINS_MAKE, &session, error);
@@ -345,7 +348,8 @@ static void forget(int records_fd, const struct vpc_place *place, const struct v
 }
 
 /* Tells whether the key's record is one to visit; removes it if its interface has vanished. */
-static bool is_to_visit(int records_fd, const struct vpc_place *place, const struct vpc_record_key *key, uint64_t our_netns, struct vpc_record *record) {
+static bool is_to_visit(
+	int records_fd, const struct vpc_place *place, const struct vpc_record_key *key, uint64_t our_netns, struct vpc_record *record) {
 	struct vpc_record other;
 	char name[IF_NAMESIZE];
 	if (vpc_record_get(records_fd, place, key->staged, record) || (key->staged && vpc_record_get(records_fd, place, false, &other) == 0))
@@ -385,7 +389,8 @@ static int collect(const struct session *session, struct vpc_attachment **ret_li
 }
 
 /* The list is made under the lock, and the lock given up before anybody is called. */
-static int list_attachments(const struct vpc_attach_options *options, struct vpc_attachment **ret_list, size_t *ret_count, struct vpc_error *error) {
+static int list_attachments(
+	const struct vpc_attach_options *options, struct vpc_attachment **ret_list, size_t *ret_count, struct vpc_error *error) {
 	_cleanup_(close_session) struct session session = {.pins = VPC_PINS_CLOSED, .records_fd = -1};
 	struct vpc_attach_options known = {.size = 0};
 	int result = read_options(options, &known, error);

@@ -50,7 +50,8 @@ static const struct vpc_filter *find_ahead(const struct vpc_filters *filters, co
 }
 
 /* ENOENT is what a kernel says of a kind of qdisc or filter that it was built without. */
-static int fail_netlink(const struct vpc_place *place, int code, const char *what, const struct vpc_netlink *netlink, struct vpc_error *error) {
+static int fail_netlink(
+	const struct vpc_place *place, int code, const char *what, const struct vpc_netlink *netlink, struct vpc_error *error) {
 	char text[192];
 	snprintf(text, sizeof text, "%s%s%s%s", what, netlink->reason[0] ? " (" : "", netlink->reason, netlink->reason[0] ? ")" : "");
 	return vpc_hook_fail(place, code == -ENOENT ? -ENOTSUP : code, text, error);
@@ -76,7 +77,8 @@ static bool has_owner(const struct vpc_filter *filter, const char *owner) {
 	return strncmp(filter->name, "vpc ", 4) == 0 && strncmp(filter->name + 4, owner, length) == 0 && filter->name[4 + length] == ' ';
 }
 
-static int refuse_foreign(const struct vpc_place *place, const struct vpc_record *record, const struct vpc_filters *filters, struct vpc_error *error) {
+static int refuse_foreign(
+	const struct vpc_place *place, const struct vpc_record *record, const struct vpc_filters *filters, struct vpc_error *error) {
 	char interface[VPC_INTERFACE_TEXT];
 	const char *direction = vpc_direction_name(place->direction);
 	vpc_interface_text(place->ifindex, interface);
@@ -84,12 +86,12 @@ static int refuse_foreign(const struct vpc_place *place, const struct vpc_record
 	for (size_t i = 0; i < filters->count; i++) {
 		const struct vpc_filter *filter = &filters->list[i];
 		if (is_ours(filter) && !has_owner(filter, record->owner))
-			return vpc_fail(error, -EBUSY, "%s of interface %s is held by filter '%s' (priority 1, handle 0x%08x)", direction, interface, filter->name,
-				filter->handle);
+			return vpc_fail(error, -EBUSY, "%s of interface %s is held by filter '%s' (priority 1, handle 0x%08x)", direction, interface,
+				filter->name, filter->handle);
 		if (filter->chain == 0 && filter->priority == PRIORITY && (strcmp(filter->kind, "bpf") != 0 || filter->protocol != ETH_P_ALL))
 			return vpc_fail(error, -EBUSY,
-				"%s of interface %s: a filter '%s' of another tool (priority 1, protocol 0x%04x) runs first and cannot be passed; give it a higher "
-				"priority number",
+				"%s of interface %s: a filter '%s' of another tool (priority 1, protocol 0x%04x) runs first and cannot be passed; give it "
+				"a higher priority number",
 				direction, interface, filter->kind, filter->protocol);
 	}
 	return 0;
@@ -116,7 +118,8 @@ static int refuse_tcx(const struct vpc_place *place, struct vpc_error *error) {
 	uint32_t program_id = tcx_program_ahead(place);
 	if (!program_id)
 		return 0;
-	return vpc_fail(error, -EBUSY, "%s of interface %s: program %" PRIu32 " of another tool stands on tcx, which runs before clsact; use tcx",
+	return vpc_fail(error, -EBUSY,
+		"%s of interface %s: program %" PRIu32 " of another tool stands on tcx, which runs before clsact; use tcx",
 		vpc_direction_name(place->direction), vpc_interface_text(place->ifindex, interface), program_id);
 }
 
@@ -130,13 +133,15 @@ static int prepare(const struct vpc_place *place, struct vpc_record *record, str
 	if (clsact < 0 || ingress < 0)
 		return fail_netlink(place, clsact < 0 ? clsact : ingress, "qdisc", &netlink, error);
 	if (ingress)
-		return vpc_hook_fail(place, -EBUSY, "a qdisc 'ingress' of another tool stands in the place of clsact; remove it (tc qdisc del ... ingress)", error);
+		return vpc_hook_fail(
+			place, -EBUSY, "a qdisc 'ingress' of another tool stands in the place of clsact; remove it (tc qdisc del ... ingress)", error);
 	if (!clsact)
 		record->flags |= VPC_RECORD_QDISC_OURS;
 	return 0;
 }
 
-static int make_qdisc(const struct vpc_place *place, struct vpc_netlink *netlink, const struct vpc_record *record, struct vpc_error *error) {
+static int make_qdisc(
+	const struct vpc_place *place, struct vpc_netlink *netlink, const struct vpc_record *record, struct vpc_error *error) {
 	int result = record->flags & VPC_RECORD_QDISC_OURS ? vpc_netlink_add_clsact(netlink, place->ifindex) : 0;
 	return result && result != -EEXIST ? fail_netlink(place, result, "clsact qdisc", netlink, error) : 0;
 }
@@ -227,8 +232,8 @@ static int look(const struct vpc_place *place, struct vpc_standing *ret_standing
 	if (tcx_program)
 		snprintf(standing.ahead, sizeof standing.ahead, "program %" PRIu32 " on tcx", tcx_program);
 	else if (ahead)
-		snprintf(standing.ahead, sizeof standing.ahead, "filter '%s' (priority %u, handle 0x%x)", ahead->name[0] ? ahead->name : ahead->kind,
-			ahead->priority, ahead->handle);
+		snprintf(standing.ahead, sizeof standing.ahead, "filter '%s' (priority %u, handle 0x%x)",
+			ahead->name[0] ? ahead->name : ahead->kind, ahead->priority, ahead->handle);
 	standing.first = !standing.ahead[0];
 	standing.unpinned = pinned_id != ours->program_id;
 	*ret_standing = standing;

@@ -21,7 +21,8 @@ static int refuse_occupied(const struct vpc_place *place, struct vpc_error *erro
 	uint32_t program_id = 0;
 	if (vpc_netlink_open(&netlink) == 0)
 		vpc_netlink_xdp_program(&netlink, place->ifindex, &program_id);
-	return vpc_fail(error, -EBUSY, "XDP of interface %s is held by program %" PRIu32 " of another tool; remove it first (ip link set dev %s xdp off)",
+	return vpc_fail(error, -EBUSY,
+		"XDP of interface %s is held by program %" PRIu32 " of another tool; remove it first (ip link set dev %s xdp off)",
 		vpc_interface_text(place->ifindex, interface), program_id, interface);
 }
 

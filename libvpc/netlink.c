@@ -76,7 +76,8 @@ static int talk(struct vpc_netlink *netlink, struct nlmsghdr *request, mnl_cb_t 
 	return receive(netlink, request->nlmsg_seq, each, context);
 }
 
-static struct nlmsghdr *begin(void *buffer, uint16_t type, uint16_t flags, uint32_t ifindex, uint32_t parent, uint32_t handle, uint32_t info) {
+static struct nlmsghdr *begin(
+	void *buffer, uint16_t type, uint16_t flags, uint32_t ifindex, uint32_t parent, uint32_t handle, uint32_t info) {
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
 	request->nlmsg_type = type;
 	request->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
@@ -147,10 +148,11 @@ static uint32_t filter_info(uint16_t priority) {
 	return (uint32_t)priority << 16 | htons(ETH_P_ALL);
 }
 
-int vpc_netlink_put_filter(struct vpc_netlink *netlink, uint32_t ifindex, uint32_t parent, uint16_t priority, uint32_t handle,
-	int program_fd, const char *name) {
+int vpc_netlink_put_filter(
+	struct vpc_netlink *netlink, uint32_t ifindex, uint32_t parent, uint16_t priority, uint32_t handle, int program_fd, const char *name) {
 	char buffer[REQUEST_SIZE];
-	struct nlmsghdr *request = begin(buffer, RTM_NEWTFILTER, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, ifindex, parent, handle, filter_info(priority));
+	struct nlmsghdr *request =
+		begin(buffer, RTM_NEWTFILTER, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, ifindex, parent, handle, filter_info(priority));
 	mnl_attr_put_strz(request, TCA_KIND, "bpf");
 	struct nlattr *options = mnl_attr_nest_start(request, TCA_OPTIONS);
 	mnl_attr_put_u32(request, TCA_BPF_FD, (uint32_t)program_fd);

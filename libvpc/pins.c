@@ -117,7 +117,8 @@ int vpc_pins_open(const char *directory, enum vpc_pins_lock lock, struct vpc_pin
 	directory = directory ? directory : DEFAULT_DIRECTORY;
 	size_t length = strlen(directory);
 	if (directory[0] != '/' || length >= sizeof pins.directory)
-		return vpc_fail(error, -EINVAL, "pin directory '%s' is not an absolute path of at most %zu bytes", directory, sizeof pins.directory - 1);
+		return vpc_fail(
+			error, -EINVAL, "pin directory '%s' is not an absolute path of at most %zu bytes", directory, sizeof pins.directory - 1);
 	while (length > 1 && directory[length - 1] == '/')
 		length--;
 	memcpy(pins.directory, directory, length);

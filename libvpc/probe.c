@@ -40,8 +40,8 @@ const char *vpc_probe_permission(char text[VPC_PERMISSION_TEXT]) {
 	bool bpf = all || capabilities >> CAP_BPF & 1, net_admin = capabilities >> CAP_NET_ADMIN & 1;
 
 	if (!bpf || !net_admin)
-		snprintf(text, VPC_PERMISSION_TEXT, "%s%s%s is missing; run as root, or give the process CAP_BPF and CAP_NET_ADMIN", bpf ? "" : "CAP_BPF",
-			!bpf && !net_admin ? " and " : "", net_admin ? "" : "CAP_NET_ADMIN");
+		snprintf(text, VPC_PERMISSION_TEXT, "%s%s%s is missing; run as root, or give the process CAP_BPF and CAP_NET_ADMIN",
+			bpf ? "" : "CAP_BPF", !bpf && !net_admin ? " and " : "", net_admin ? "" : "CAP_NET_ADMIN");
 	else if (is_in_user_namespace())
 		snprintf(text, VPC_PERMISSION_TEXT, "capabilities of a user namespace do not count for BPF; run outside of it");
 	else

@@ -22,8 +22,8 @@ static void map_path(const struct vpc_pins *pins, char path[VPC_PIN_PATH]) {
 static int make_map(const char *path, struct vpc_error *error) {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_NO_PREALLOC);
 	char permission[VPC_PERMISSION_TEXT];
-	_cleanup_(close_fd) int fd =
-		bpf_map_create(BPF_MAP_TYPE_HASH, "vpc_records", sizeof(struct vpc_record_key), sizeof(struct vpc_record), VPC_RECORD_LIMIT, &options);
+	_cleanup_(close_fd) int fd = bpf_map_create(
+		BPF_MAP_TYPE_HASH, "vpc_records", sizeof(struct vpc_record_key), sizeof(struct vpc_record), VPC_RECORD_LIMIT, &options);
 	if (fd < 0 && errno == EPERM)
 		return vpc_fail(error, -EPERM, "the map of records cannot be made: BPF is not permitted: %s", vpc_probe_permission(permission));
 	if (fd < 0)
@@ -40,8 +40,9 @@ static int check_layout(int fd, const char *path, struct vpc_error *error) {
 	if (bpf_obj_get_info_by_fd(fd, &info, &length))
 		return vpc_fail(error, -errno, "%s: %s", path, strerror(errno));
 	if (info.type != BPF_MAP_TYPE_HASH || info.key_size != sizeof(struct vpc_record_key) || info.value_size != sizeof(struct vpc_record))
-		return vpc_fail(error, -EPROTO, "%s has another layout (keys of %u and values of %u bytes): it was made by another version of libvpc",
-			path, info.key_size, info.value_size);
+		return vpc_fail(error, -EPROTO,
+			"%s has another layout (keys of %u and values of %u bytes): it was made by another version of libvpc", path, info.key_size,
+			info.value_size);
 	return 0;
 }
 

@@ -99,6 +99,17 @@ static void assert_list_is_true(const struct scene *scene) {
 		assert_int_equal(seen.program_id, vpc_instance_id(scene->drop));
 }
 
+/* After a replacement that was cut short the record is that of the program which stands. */
+static void assert_record_is_true(const struct scene *scene) {
+	struct seen seen = {0};
+	assert_int_equal(vpc_attachment_each(&scene->options, see, &seen, NULL), 0);
+	assert_int_equal(seen.count, 1);
+	int result = check(scene);
+	bool pin_may_differ = scene->hook->hook == VPC_HOOK_CLSACT; /* the program is pinned before the filter takes it */
+	if (result != 0 && !(pin_may_differ && result == -ESTALE))
+		fail_msg("the record is of another program: %d", result);
+}
+
 static void kill_everywhere(const struct hook *hook, enum step step, bool filtered) {
 	struct scene scene = scene_open(hook);
 	struct vpc_instance *other = load_verdict(hook->direction, DROP);
@@ -120,6 +131,8 @@ static void kill_everywhere(const struct hook *hook, enum step step, bool filter
 		done = run_killed(number, make_change, &change);
 		stream_await(&stream, 3);
 		stream_stop(&stream);
+		if (step == REPLACE)
+			assert_record_is_true(&scene);
 		if (filtered)
 			assert_int_equal(stream.received, 0);
 		else

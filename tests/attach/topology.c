@@ -28,7 +28,7 @@
 #define NODE_MAC "02:00:00:00:00:01"
 #define POD_MAC "02:00:00:00:00:02"
 #define ARRIVAL_MILLISECONDS 200 /* packets of a veth pair are delivered within one, or never */
-#define SILENCE_MILLISECONDS 20   /* for a stream of which nothing has arrived so far */
+#define SILENCE_MILLISECONDS 20  /* for a stream of which nothing has arrived so far */
 
 void run(const char *format, ...) {
 	char command[512];
@@ -91,7 +91,8 @@ static int open_socket(int netns, const char *address) {
 
 struct flow flow_open(const struct topology *topology, enum vpc_direction direction) {
 	int pod = open_socket(topology->pod_netns, POD_ADDRESS), node = open_socket(topology->node_netns, NODE_ADDRESS);
-	struct flow flow = direction == VPC_EGRESS ? (struct flow){.sender = node, .receiver = pod} : (struct flow){.sender = pod, .receiver = node};
+	struct flow flow =
+		direction == VPC_EGRESS ? (struct flow){.sender = node, .receiver = pod} : (struct flow){.sender = pod, .receiver = node};
 	struct sockaddr_in name;
 	socklen_t length = sizeof name;
 	assert_int_equal(getsockname(flow.receiver, (struct sockaddr *)&name, &length), 0);
@@ -207,13 +208,15 @@ static uint32_t tcx_type(enum vpc_direction direction) {
 
 void foreign_put_first(const struct foreign *foreign, uint32_t ifindex, enum vpc_direction direction, enum vpc_hook hook) {
 	if (hook == VPC_HOOK_TCX) {
-		struct attach attach = {.ifindex = ifindex, .program_fd = (uint32_t)foreign->program_fd, .attach_type = tcx_type(direction), .flags = 1u << 3};
+		struct attach attach = {
+			.ifindex = ifindex, .program_fd = (uint32_t)foreign->program_fd, .attach_type = tcx_type(direction), .flags = 1u << 3};
 		assert_int_equal(syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach), 0);
 		return;
 	}
 	run("tc qdisc add dev host0 clsact 2>/dev/null || true");
 	assert_int_equal(bpf_obj_pin(foreign->program_fd, "/sys/fs/bpf/foreign"), 0);
-	run("tc filter add dev host0 %s prio 1 handle 1 bpf da object-pinned /sys/fs/bpf/foreign", direction == VPC_INGRESS ? "ingress" : "egress");
+	run("tc filter add dev host0 %s prio 1 handle 1 bpf da object-pinned /sys/fs/bpf/foreign",
+		direction == VPC_INGRESS ? "ingress" : "egress");
 	unlink("/sys/fs/bpf/foreign");
 }
 

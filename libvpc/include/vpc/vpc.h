@@ -223,7 +223,8 @@ struct vpc_attachment {
  * others stay and still run. No packet passes unfiltered during a replacement. The result is read back and compared.
  *
  * Errors: -EBUSY another owner of libvpc holds the hook, or a foreign program ahead cannot be passed; -ENODEV no such
- * interface; -ENOTSUP the hook is not there; -EIO what was read back differs.
+ * interface; -ENOTSUP the hook is not there, or the pin directory is on no bpffs; -EIO what was read back differs;
+ * -ETIMEDOUT another process holds the lock of the pin directory for ten seconds.
  */
 VPC_API int vpc_attach(const struct vpc_instance *instance, uint32_t ifindex, enum vpc_direction direction, const struct vpc_attach_options *options, struct vpc_error *error);
 
