@@ -67,8 +67,8 @@ static void note_synced(void *context) {
 	struct agent *agent = context;
 	agent->synced = true;
 	take_config(agent);
-	log_event(LOG_INFO, "agent", "Synced", "%zu VPCs, %zu Pods, %zu identifiers", agent->objects[KIND_VPC].count, agent->objects[KIND_POD].count,
-		agent->objects[KIND_NETWORK_ID].count);
+	log_event(LOG_INFO, "agent", "Synced", "%zu VPCs, %zu Pods, %zu identifiers", agent->objects[KIND_VPC].count,
+	    agent->objects[KIND_POD].count, agent->objects[KIND_NETWORK_ID].count);
 	wake_all(agent);
 	agent_tell_ready(agent);
 }
@@ -95,7 +95,8 @@ static void wake_additions(uv_timer_t *timer) {
 
 int agent_start(struct agent *agent, const struct options *options, struct vpc_error *error) {
 	*agent = (struct agent){.options = *options, .state_folder = -1, .on_wake = wake_additions};
-	snprintf(agent->not_ready, sizeof agent->not_ready, "%s", options->no_datapath ? "the agent runs with --no-datapath" : "the agent is starting");
+	snprintf(agent->not_ready, sizeof agent->not_ready, "%s",
+	    options->no_datapath ? "the agent runs with --no-datapath" : "the agent is starting");
 	uv_loop_init(&agent->loop);
 	uv_timer_init(&agent->loop, &agent->wake);
 	uv_timer_init(&agent->loop, &agent->tick);

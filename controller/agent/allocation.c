@@ -46,8 +46,8 @@ uint32_t rendezvous_rank(const char *uid, const char *node, const struct table *
 	if (!table_get(nodes, node))
 		return own % 16; /* the others are not known either: spread by chance */
 	TABLE_EACH(nodes, other)
-		if (hash_text(hash_text(3, uid), other->key) > own)
-			rank++;
+	if (hash_text(hash_text(3, uid), other->key) > own)
+		rank++;
 	return rank;
 }
 
@@ -60,8 +60,7 @@ static bool is_own(const struct object *claim, const struct object *vpc) {
 	return !strcmp(claim->network_id.vpc_uid, vpc->metadata.uid);
 }
 
-__attribute__((format(printf, 3, 4)))
-static void refuse(struct decision *decision, const char *reason, const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static void refuse(struct decision *decision, const char *reason, const char *format, ...) {
 	va_list arguments;
 	va_start(arguments, format);
 	vsnprintf(decision->message, sizeof decision->message, format, arguments);
@@ -82,8 +81,8 @@ static void decide_on(struct decision *decision, const struct object *vpc, const
 	if (!claim)
 		accept(decision, DECISION_CLAIM, id);
 	else if (!is_own(claim, vpc))
-		refuse(decision, "IdentifierTaken", "%s %u is held by VPC %.100s%s", encapsulation_text(decision->encapsulation), id, claim->network_id.vpc_name,
-			claim->network_id.released_at ? " (released, in its hold-down)" : "");
+		refuse(decision, "IdentifierTaken", "%s %u is held by VPC %.100s%s", encapsulation_text(decision->encapsulation), id,
+		    claim->network_id.vpc_name, claim->network_id.released_at ? " (released, in its hold-down)" : "");
 	else
 		accept(decision, claim->network_id.released_at ? DECISION_REVIVE : DECISION_ADOPT, id);
 }
@@ -98,8 +97,9 @@ static void decide_recorded(struct decision *decision, const struct object *vpc,
 	decision->kind = DECISION_AGREED;
 	if (other_kind || (spec->id && spec->id != spec->status.id)) {
 		decision->reason = "ImmutableChanged";
-		snprintf(decision->message, sizeof decision->message, "encapsulation and id cannot change; %s %ld stays in use: put the old values back, or make a new VPC",
-			encapsulation_text(decision->encapsulation), (long)spec->status.id);
+		snprintf(decision->message, sizeof decision->message,
+		    "encapsulation and id cannot change; %s %ld stays in use: put the old values back, or make a new VPC",
+		    encapsulation_text(decision->encapsulation), (long)spec->status.id);
 	}
 }
 
@@ -111,19 +111,22 @@ static void decide_pinned(struct decision *decision, const struct object *vpc, c
 	else if (vlan && !config->vlan_last)
 		refuse(decision, "NoVLANRange", "the operator has named no vlanRange in ConfigMap %s", CONFIG_NAME);
 	else if (vlan && (id < config->vlan_first || id > config->vlan_last))
-		refuse(decision, "IdentifierOutOfRange", "vlan %u is not within the operator's range %u-%u", id, config->vlan_first, config->vlan_last);
+		refuse(decision, "IdentifierOutOfRange", "vlan %u is not within the operator's range %u-%u", id, config->vlan_first,
+		    config->vlan_last);
 	else
 		decide_on(decision, vpc, find_claim(claims, decision->encapsulation, id), id);
 }
 
 /* A claim that this VPC has already: the lowest, so that all agents choose the same. */
-static const struct object *own_claim(const struct object *vpc, enum vpc_encapsulation encapsulation, const struct table *claims, uint32_t *ret_id) {
+static const struct object *own_claim(
+    const struct object *vpc, enum vpc_encapsulation encapsulation, const struct table *claims, uint32_t *ret_id) {
 	const struct object *best = NULL;
 	TABLE_EACH(claims, entry) {
 		const struct object *claim = entry->value;
 		const char *dash = strchr(entry->key, '-');
 		uint32_t id = dash ? strtoul(dash + 1, NULL, 10) : 0;
-		if (id && is_own(claim, vpc) && encapsulation_of(strncmp(entry->key, "vlan-", 5) ? "vxlan" : "vlan") == encapsulation && (!best || id < *ret_id)) {
+		if (id && is_own(claim, vpc) && encapsulation_of(strncmp(entry->key, "vlan-", 5) ? "vxlan" : "vlan") == encapsulation &&
+		    (!best || id < *ret_id)) {
 			best = claim;
 			*ret_id = id;
 		}
@@ -150,7 +153,8 @@ static void decide_chosen(struct decision *decision, const struct object *vpc, c
 		accept(decision, DECISION_CLAIM, id);
 		return;
 	}
-	refuse(decision, "IdentifiersExhausted", "every %s identifier of %u-%u is in use or in its hold-down", encapsulation_text(decision->encapsulation), first, last);
+	refuse(decision, "IdentifiersExhausted", "every %s identifier of %u-%u is in use or in its hold-down",
+	    encapsulation_text(decision->encapsulation), first, last);
 }
 
 void allocation_decide(const struct object *vpc, const struct config *config, const struct table *claims, struct decision *ret_decision) {

@@ -10,16 +10,16 @@
 
 #define SETTLE_MS 5
 #define TICK_MS 250
-#define RANK_MS 250      /* each agent that comes before this one gets so much time */
+#define RANK_MS 250 /* each agent that comes before this one gets so much time */
 #define RANK_LIMIT_MS 4000
-#define GARBAGE_MS 3000  /* so long a claim must look like garbage before it is looked at live */
+#define GARBAGE_MS 3000 /* so long a claim must look like garbage before it is looked at live */
 
 /* What is under way or was seen for a VPC or a claim. */
 struct task {
 	struct allocator *allocator;
-	char *key;          /* UID of the VPC, or name of the claim */
+	char *key; /* UID of the VPC, or name of the claim */
 	bool busy, hurry;
-	uint64_t since;     /* uv_now when the need was seen first; 0: no need */
+	uint64_t since;        /* uv_now when the need was seen first; 0: no need */
 	struct object *object; /* while busy: the claim or VPC at hand */
 };
 
@@ -125,7 +125,8 @@ static bool write_status(struct task *task, const struct object *vpc, const stru
 	struct agent *agent = task->allocator->agent;
 	struct object *changed = object_clone(vpc);
 	struct vpc_object *status = &changed->vpc;
-	bool differs = condition_set(&status->status.conditions, "Ready", ready ? "True" : "False", decision->reason, decision->message, vpc->metadata.generation);
+	bool differs = condition_set(
+	    &status->status.conditions, "Ready", ready ? "True" : "False", decision->reason, decision->message, vpc->metadata.generation);
 	if (decision->kind == DECISION_ADOPT) {
 		status->status.id = decision->id;
 		set_text(&status->status.encapsulation, encapsulation_text(decision->encapsulation));
@@ -163,9 +164,7 @@ static void look_at_vpc(struct allocator *allocator, const struct object *vpc) {
 			write_status(task, vpc, &decision);
 		break;
 	case DECISION_AGREED:
-	case DECISION_REFUSE:
-		need = write_status(task, vpc, &decision);
-		break;
+	case DECISION_REFUSE: need = write_status(task, vpc, &decision); break;
 	}
 	if (!need) {
 		task->since = 0;
@@ -195,7 +194,8 @@ static void note_endpoints(void *context, const struct object *endpoints) {
 
 static bool is_loser(const struct object *claim, const struct object *vpc) {
 	char name[20];
-	return vpc->vpc.status.id && strcmp(claim->metadata.name, claim_name(encapsulation_of(vpc->vpc.status.encapsulation), vpc->vpc.status.id, name)) != 0;
+	return vpc->vpc.status.id &&
+	       strcmp(claim->metadata.name, claim_name(encapsulation_of(vpc->vpc.status.encapsulation), vpc->vpc.status.id, name)) != 0;
 }
 
 /* The VPC is gone, its Pods are gone on every node: from now on the hold-down runs. */
@@ -206,7 +206,8 @@ static void release_claim(struct task *task, const struct object *claim) {
 	struct object *changed = object_clone(claim);
 	time_format(time(NULL), now, sizeof now);
 	set_text(&changed->network_id.released_at, now);
-	log_event(LOG_INFO, key, "IdentifierReleased", "VPC %s is gone; free again in %u s", claim->network_id.vpc_name, agent->config.hold_down);
+	log_event(
+	    LOG_INFO, key, "IdentifierReleased", "VPC %s is gone; free again in %u s", claim->network_id.vpc_name, agent->config.hold_down);
 	begin(task, changed);
 	agent->source->verbs->update(agent->source, changed, look_again, task);
 	object_unref(changed);
@@ -217,7 +218,7 @@ static void delete_claim(struct task *task, const struct object *claim, const ch
 	_cleanup_(free_memory) char *key = key_of(claim);
 	log_event(LOG_INFO, key, "ClaimDeleted", "%s", why);
 	begin(task, claim);
-	agent->source->verbs->delete(agent->source, claim, look_again, task);
+	agent->source->verbs->delete (agent->source, claim, look_again, task);
 }
 
 /* Live, since memory may lag behind: only what the source itself lacks now is gone. */
@@ -225,8 +226,8 @@ static void recheck_claim(struct task *task, const struct object *claim) {
 	struct source *source = task->allocator->agent->source;
 	_cleanup_(object_release) struct object *kept = object_ref(claim);
 	struct usage usage = {.uid = claim->network_id.vpc_uid};
-	if (source->verbs->list(source, KIND_ENDPOINTS, note_endpoints, &usage) < 0 || source->verbs->list(source, KIND_VPC, note_vpc, &usage) < 0 ||
-		!source->verbs->complete(source) || task->busy)
+	if (source->verbs->list(source, KIND_ENDPOINTS, note_endpoints, &usage) < 0 ||
+	    source->verbs->list(source, KIND_VPC, note_vpc, &usage) < 0 || !source->verbs->complete(source) || task->busy)
 		return;
 	if (usage.vpc && is_loser(kept, usage.vpc))
 		delete_claim(task, kept, "another agent's claim won");
@@ -247,13 +248,14 @@ static bool look_at_claim(struct allocator *allocator, const struct object *clai
 		return false;
 	}
 	if (!loser && claim->network_id.released_at) {
-		if (time_parse(claim->network_id.released_at, &released) == 0 && time(NULL) >= released + agent->config.hold_down && is_due(task, claim->metadata.name, 0))
+		if (time_parse(claim->network_id.released_at, &released) == 0 && time(NULL) >= released + agent->config.hold_down &&
+		    is_due(task, claim->metadata.name, 0))
 			delete_claim(task, claim, "its hold-down is over");
 		return task->busy;
 	}
 	struct usage usage = {.uid = claim->network_id.vpc_uid};
 	TABLE_EACH(&agent->objects[KIND_ENDPOINTS], endpoints)
-		note_endpoints(&usage, endpoints->value);
+	note_endpoints(&usage, endpoints->value);
 	if (!loser && usage.endpoints) {
 		task->since = 0;
 		return false;
@@ -271,12 +273,12 @@ static void look_at_all(struct allocator *allocator) {
 	if (!agent->synced)
 		return;
 	TABLE_EACH(&agent->objects[KIND_VPC], vpc)
-		look_at_vpc(allocator, vpc->value);
+	look_at_vpc(allocator, vpc->value);
 	TABLE_EACH(&agent->objects[KIND_NETWORK_ID], claim)
-		if (look_at_claim(allocator, claim->value)) {
-			allocator_wake(allocator); /* the rest in the next round */
-			break;
-		}
+	if (look_at_claim(allocator, claim->value)) {
+		allocator_wake(allocator); /* the rest in the next round */
+		break;
+	}
 }
 
 /* Tasks of VPCs and claims that are no more. */
@@ -321,12 +323,13 @@ void allocator_hurry(struct allocator *allocator, const char *vpc_uid) {
 	allocator_wake(allocator);
 }
 
-int allocator_agreed(const struct agent *agent, const struct object *vpc, enum vpc_encapsulation *ret_encapsulation, uint32_t *ret_id, struct vpc_error *error) {
+int allocator_agreed(const struct agent *agent, const struct object *vpc, enum vpc_encapsulation *ret_encapsulation, uint32_t *ret_id,
+    struct vpc_error *error) {
 	struct decision decision;
 	allocation_decide(vpc, &agent->config, &agent->objects[KIND_NETWORK_ID], &decision);
 	if (decision.kind != DECISION_AGREED)
 		return fail(error, -EAGAIN, "VPC %s has no identifier yet: %s", vpc->metadata.name,
-			decision.kind == DECISION_REFUSE ? decision.message : "its claim is under way");
+		    decision.kind == DECISION_REFUSE ? decision.message : "its claim is under way");
 	*ret_encapsulation = decision.encapsulation;
 	*ret_id = decision.id;
 	return 0;

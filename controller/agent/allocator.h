@@ -13,6 +13,7 @@ void allocator_wake(struct allocator *allocator);
 void allocator_hurry(struct allocator *allocator, const char *vpc_uid);
 
 /* The VPC's identifier, if claim and status agree in what the agent knows; else -EAGAIN and why not. */
-int allocator_agreed(const struct agent *agent, const struct object *vpc, enum vpc_encapsulation *ret_encapsulation, uint32_t *ret_id, struct vpc_error *error);
+int allocator_agreed(const struct agent *agent, const struct object *vpc, enum vpc_encapsulation *ret_encapsulation, uint32_t *ret_id,
+    struct vpc_error *error);
 
 #endif

@@ -54,7 +54,8 @@ static void end_failed(struct addition *addition, int code, const char *message)
 	const struct cni_request *request = &addition->request;
 	_cleanup_(free_memory) char *pod = format_text("Pod/%s/%s", request->pod_namespace, request->pod_name);
 	_cleanup_(free_memory) char *body = cni_print_error(request->version, code, message, pod);
-	log_event(LOG_WARNING, pod, code == CNI_TRY_AGAIN ? "AddDelayed" : "AddRefused", "%s (code %d, container %s)", message, code, request->container);
+	log_event(LOG_WARNING, pod, code == CNI_TRY_AGAIN ? "AddDelayed" : "AddRefused", "%s (code %d, container %s)", message, code,
+	    request->container);
 	addition->reply(addition->context, code, body, 0);
 	release(addition);
 }
@@ -94,8 +95,10 @@ static int find_pod(struct addition *addition, const struct object **ret_pod, st
 		read_live(addition, &addition->asked_pod, KIND_POD, request->pod_namespace, request->pod_name);
 		return fail(error, CNI_TRY_AGAIN, "Pod %s/%s is not known", request->pod_namespace, request->pod_name);
 	}
-	if (pod->uid_given && *request->pod_uid && strcmp(pod->metadata.uid, request->pod_uid) && !map_get(&pod->metadata.annotations, "kubernetes.io/config.hash"))
-		return fail(error, CNI_TRY_AGAIN, "Pod %s/%s has UID %s, the runtime asks for %s", request->pod_namespace, request->pod_name, pod->metadata.uid, request->pod_uid);
+	if (pod->uid_given && *request->pod_uid && strcmp(pod->metadata.uid, request->pod_uid) &&
+	    !map_get(&pod->metadata.annotations, "kubernetes.io/config.hash"))
+		return fail(error, CNI_TRY_AGAIN, "Pod %s/%s has UID %s, the runtime asks for %s", request->pod_namespace, request->pod_name,
+		    pod->metadata.uid, request->pod_uid);
 	if (pod->pod.node_name && strcmp(pod->pod.node_name, agent->options.node))
 		return fail(error, CNI_REFUSED, "Pod %s/%s is bound to node %s", request->pod_namespace, request->pod_name, pod->pod.node_name);
 	*ret_pod = pod;
@@ -169,15 +172,16 @@ static bool is_unsupported(const char *main_plugin) {
 	return false;
 }
 
-static int find_links(const struct cni_request *request, const struct cni_interface *interface, struct link *ret_inner, struct link *ret_host, struct vpc_error *error) {
+static int find_links(const struct cni_request *request, const struct cni_interface *interface, struct link *ret_inner,
+    struct link *ret_host, struct vpc_error *error) {
 	if (is_unsupported(request->main_plugin))
 		return fail(error, CNI_UNSUPPORTED_MAIN, "main plugin %s cannot be confined; use ptp or bridge", request->main_plugin);
 	int result = link_find_in(request->network_namespace, request->interface, ret_inner);
 	if (result < 0)
 		return fail(error, CNI_UNKNOWN_CONTAINER, "%s in %.200s: %s", request->interface, request->network_namespace, strerror(-result));
 	if (strcmp(ret_inner->kind, "veth"))
-		return fail(error, CNI_UNSUPPORTED_MAIN, "%s is of kind %s, not a veth: this main plugin cannot be confined; use ptp or bridge", request->interface,
-			*ret_inner->kind ? ret_inner->kind : "hardware (host-device, SR-IOV)");
+		return fail(error, CNI_UNSUPPORTED_MAIN, "%s is of kind %s, not a veth: this main plugin cannot be confined; use ptp or bridge",
+		    request->interface, *ret_inner->kind ? ret_inner->kind : "hardware (host-device, SR-IOV)");
 	for (size_t i = 0; i < interface->host_count; i++)
 		if (link_find(interface->host_names[i], ret_host) == 0 && ret_host->ifindex == ret_inner->peer && !strcmp(ret_host->kind, "veth"))
 			return 0;
@@ -185,7 +189,8 @@ static int find_links(const struct cni_request *request, const struct cni_interf
 }
 
 /* What fits: the uplink's MTU less the encapsulation, and no more than the main plugin gave. */
-static int find_mtu(const struct agent *agent, enum vpc_encapsulation encapsulation, const struct link *inner, uint32_t *ret_mtu, struct vpc_error *error) {
+static int find_mtu(
+    const struct agent *agent, enum vpc_encapsulation encapsulation, const struct link *inner, uint32_t *ret_mtu, struct vpc_error *error) {
 	struct link uplink;
 	int result = link_find_index(agent->uplink_ifindex, &uplink);
 	if (result < 0)
@@ -210,11 +215,19 @@ static struct record *make_record(const struct addition *addition, const struct 
 	if (*ret_code)
 		return NULL;
 	struct record *record = allocate(sizeof *record);
-	*record = (struct record){.container = duplicate(request->container), .interface = duplicate(request->interface),
-		.network_namespace = duplicate(request->network_namespace), .namespace = duplicate(pod->metadata.namespace), .name = duplicate(pod->metadata.name),
-		.uid = duplicate(pod->metadata.uid), .vpc_name = duplicate(addition->vpc_name), .vpc_uid = duplicate(addition->vpc_uid)};
-	record->pod = (struct vpc_pod){.ifindex = host.ifindex, .encapsulation = addition->encapsulation, .network_id = addition->id, .mtu = mtu,
-		.next_hop_count = interface.next_hop_count};
+	*record = (struct record){.container = duplicate(request->container),
+	    .interface = duplicate(request->interface),
+	    .network_namespace = duplicate(request->network_namespace),
+	    .namespace = duplicate(pod->metadata.namespace),
+	    .name = duplicate(pod->metadata.name),
+	    .uid = duplicate(pod->metadata.uid),
+	    .vpc_name = duplicate(addition->vpc_name),
+	    .vpc_uid = duplicate(addition->vpc_uid)};
+	record->pod = (struct vpc_pod){.ifindex = host.ifindex,
+	    .encapsulation = addition->encapsulation,
+	    .network_id = addition->id,
+	    .mtu = mtu,
+	    .next_hop_count = interface.next_hop_count};
 	memcpy(record->pod.mac, inner.mac, 6); /* as the kernel has it, whatever the result says */
 	memcpy(record->pod.host_mac, host.mac, 6);
 	memcpy(record->pod.ipv4, interface.ipv4, 4);
@@ -228,8 +241,8 @@ static struct record *make_record(const struct addition *addition, const struct 
 /* ADD came again for what stands already. */
 static bool is_same_pod(const struct record *old, const struct record *new) {
 	const struct vpc_pod *a = &old->pod, *b = &new->pod;
-	return !strcmp(old->container, new->container) && a->ifindex == b->ifindex && a->encapsulation == b->encapsulation && a->network_id == b->network_id &&
-		!memcmp(a->mac, b->mac, 6) && !memcmp(a->ipv4, b->ipv4, 4) && !memcmp(a->ipv6, b->ipv6, 16);
+	return !strcmp(old->container, new->container) && a->ifindex == b->ifindex && a->encapsulation == b->encapsulation &&
+	       a->network_id == b->network_id && !memcmp(a->mac, b->mac, 6) && !memcmp(a->ipv4, b->ipv4, 4) && !memcmp(a->ipv6, b->ipv6, 16);
 }
 
 static bool collides(const struct record *old, const struct record *new) {
@@ -281,7 +294,9 @@ static void attach(struct addition *addition, const struct object *pod) {
 	int result = reconciler_attach(agent->reconciler, record, &error);
 	if (result < 0) {
 		record_remove(agent, record);
-		end_failed(addition, result == -ENOSPC || result == -ENOMEM || result == -EAGAIN || result == -E2BIG ? CNI_TRY_AGAIN : CNI_DATAPATH_FAILURE, error.text);
+		end_failed(addition,
+		    result == -ENOSPC || result == -ENOMEM || result == -EAGAIN || result == -E2BIG ? CNI_TRY_AGAIN : CNI_DATAPATH_FAILURE,
+		    error.text);
 		return;
 	}
 	end_well(addition, mtu);
@@ -318,7 +333,10 @@ static void note_vpc(void *context, int result, const struct object *vpc, const 
 	bool same = result == 0 && !strcmp(vpc->metadata.uid, addition->vpc_uid);
 	if (addition->aborted || !same) {
 		addition->reading = false;
-		end_failed(addition, CNI_TRY_AGAIN, addition->aborted ? "DEL came meanwhile" : result < 0 ? error->text : "the VPC was made anew meanwhile");
+		end_failed(addition, CNI_TRY_AGAIN,
+		    addition->aborted ? "DEL came meanwhile"
+		    : result < 0      ? error->text
+		                      : "the VPC was made anew meanwhile");
 		return;
 	}
 	source->verbs->get(source, KIND_NETWORK_ID, NULL, claim_name(addition->encapsulation, addition->id, name), note_claim, addition);
@@ -360,7 +378,8 @@ void cni_add_abort(struct agent *agent, const char *container) {
 
 void cni_add(struct agent *agent, struct cni_request *request, cni_reply reply, void *context) {
 	struct addition *addition = allocate(sizeof *addition);
-	*addition = (struct addition){.agent = agent, .request = *request, .reply = reply, .context = context, .deadline = uv_now(&agent->loop) + WAIT_MS};
+	*addition = (struct addition){
+	    .agent = agent, .request = *request, .reply = reply, .context = context, .deadline = uv_now(&agent->loop) + WAIT_MS};
 	addition->next = agent->additions;
 	agent->additions = addition;
 	advance(addition);

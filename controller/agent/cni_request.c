@@ -89,7 +89,8 @@ static int parse_environment(struct cni_request *request, const char *environmen
 	if (!per_container)
 		return 0;
 	if (!container || !is_container_id(container))
-		return fail(error, CNI_INVALID_ENVIRONMENT, "CNI_CONTAINERID must be letters, digits, '_', '.' and '-', and begin with a letter or digit");
+		return fail(
+		    error, CNI_INVALID_ENVIRONMENT, "CNI_CONTAINERID must be letters, digits, '_', '.' and '-', and begin with a letter or digit");
 	int result = take(container, request->container, sizeof request->container - 8, "CNI_CONTAINERID", error);
 	if (result)
 		return result;
@@ -135,7 +136,8 @@ static int parse_version(struct cni_request *request, struct vpc_error *error) {
 			strcpy(request->version, version);
 			return 0;
 		}
-	return fail(error, CNI_INCOMPATIBLE_VERSION, "cniVersion '%.40s' is not supported; 0.3.0 to 1.1.0 are", version ? version : "(no text)");
+	return fail(
+	    error, CNI_INCOMPATIBLE_VERSION, "cniVersion '%.40s' is not supported; 0.3.0 to 1.1.0 are", version ? version : "(no text)");
 }
 
 static int parse_configuration(struct cni_request *request, const char *text, size_t length, struct vpc_error *error) {
@@ -157,7 +159,7 @@ static int parse_configuration(struct cni_request *request, const char *text, si
 }
 
 int cni_request_parse(enum vpc_cni_command command, const char *environment, size_t environment_length, const char *configuration,
-	size_t configuration_length, struct cni_request *ret_request, struct vpc_error *error) {
+    size_t configuration_length, struct cni_request *ret_request, struct vpc_error *error) {
 	struct cni_request request = {.command = command, .version = "1.0.0"};
 	if (command < VPC_CNI_ADD || command > VPC_CNI_GC)
 		return fail(error, CNI_INVALID_ENVIRONMENT, "there is no such command");
@@ -185,7 +187,8 @@ static int read_interfaces(const struct cni_request *request, struct cni_interfa
 	const cJSON *interfaces = cJSON_GetObjectItemCaseSensitive(request->previous, "interfaces"), *entry;
 	int index = 0;
 	if (!cJSON_IsArray(interfaces))
-		return fail(error, CNI_UNSUPPORTED_MAIN, "prevResult names no interfaces: the main plugin is not one with a veth of its own (ptp, bridge)");
+		return fail(
+		    error, CNI_UNSUPPORTED_MAIN, "prevResult names no interfaces: the main plugin is not one with a veth of its own (ptp, bridge)");
 	cJSON_ArrayForEach(entry, interfaces) {
 		const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "name"));
 		const char *sandbox = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "sandbox"));
@@ -204,7 +207,8 @@ static int read_interfaces(const struct cni_request *request, struct cni_interfa
 	if (*ret_index < 0)
 		return fail(error, CNI_INVALID_CONFIGURATION, "prevResult has no interface %s in the sandbox", request->interface);
 	if (!interface->host_count)
-		return fail(error, CNI_UNSUPPORTED_MAIN, "prevResult names no interface on the host: ipvlan, macvlan, host-device and SR-IOV cannot be confined; use ptp or bridge");
+		return fail(error, CNI_UNSUPPORTED_MAIN,
+		    "prevResult names no interface on the host: ipvlan, macvlan, host-device and SR-IOV cannot be confined; use ptp or bridge");
 	return 0;
 }
 

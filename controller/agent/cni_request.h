@@ -34,7 +34,7 @@ enum cni_code {
 struct cni_interface {
 	char host_names[8][16]; /* entries without a sandbox */
 	size_t host_count;
-	uint8_t mac[6];         /* in the sandbox; zeros if it is not told */
+	uint8_t mac[6]; /* in the sandbox; zeros if it is not told */
 	uint8_t ipv4[4], ipv6[16];
 	uint8_t next_hops[VPC_POD_NEXT_HOPS][16];
 	uint32_t next_hop_count;
@@ -47,7 +47,7 @@ struct cni_request {
 	char version[16];                                    /* cniVersion of the configuration */
 	char main_plugin[64];                                /* where the configuration names it */
 	cJSON *configuration;
-	const cJSON *previous;                               /* prevResult in it, or NULL */
+	const cJSON *previous; /* prevResult in it, or NULL */
 };
 
 /*
@@ -55,7 +55,7 @@ struct cni_request {
  * with a message. On success the caller calls cni_request_release().
  */
 int cni_request_parse(enum vpc_cni_command command, const char *environment, size_t environment_length, const char *configuration,
-	size_t configuration_length, struct cni_request *ret_request, struct vpc_error *error);
+    size_t configuration_length, struct cni_request *ret_request, struct vpc_error *error);
 void cni_request_release(struct cni_request *request);
 
 /* What prevResult says of the Pod's interface. 0 or a positive enum cni_code. */

@@ -131,7 +131,8 @@ static void accept_one(uv_stream_t *listener, int status) {
 	uv_pipe_init(&server->agent->loop, &connection->pipe, 0);
 	uv_timer_init(&server->agent->loop, &connection->timer);
 	connection->pipe.data = connection->timer.data = connection;
-	if (uv_accept(listener, (uv_stream_t *)&connection->pipe) < 0 || uv_read_start((uv_stream_t *)&connection->pipe, provide, take_bytes) < 0)
+	if (uv_accept(listener, (uv_stream_t *)&connection->pipe) < 0 ||
+	    uv_read_start((uv_stream_t *)&connection->pipe, provide, take_bytes) < 0)
 		close_connection(connection);
 	else
 		uv_timer_start(&connection->timer, time_out, REQUEST_MS, 0);
@@ -153,10 +154,11 @@ static void take_queued(struct cni_server *server, const char *file) {
 		return;
 	if (length >= sizeof header)
 		memcpy(&header, bytes, sizeof header);
-	bool good = header.magic == VPC_CNI_MAGIC && header.code == VPC_CNI_DEL && header.first <= VPC_CNI_LIMIT && header.second <= VPC_CNI_LIMIT &&
-		length == sizeof header + header.first + header.second;
-	int code = good ? cni_request_parse(header.code, bytes + sizeof header, header.first, bytes + sizeof header + header.first, header.second, &request, &error)
-					: fail(&error, CNI_DECODE_FAILURE, "not a queued DEL");
+	bool good = header.magic == VPC_CNI_MAGIC && header.code == VPC_CNI_DEL && header.first <= VPC_CNI_LIMIT &&
+	            header.second <= VPC_CNI_LIMIT && length == sizeof header + header.first + header.second;
+	int code = good ? cni_request_parse(header.code, bytes + sizeof header, header.first, bytes + sizeof header + header.first,
+	                      header.second, &request, &error)
+	                : fail(&error, CNI_DECODE_FAILURE, "not a queued DEL");
 	if (code) {
 		log_event(LOG_ERROR, file, "BrokenQueue", "%s; removed", error.text);
 	} else {
@@ -217,7 +219,8 @@ int cni_server_open(struct agent *agent, struct cni_server **ret_server, struct 
 	server->agent = agent;
 	server->queue = folder_open(agent->options.queue, true);
 	if (server->queue < 0)
-		return fail(error, server->queue, "%s: %s; --queue names a folder that can be written", agent->options.queue, strerror(-server->queue));
+		return fail(
+		    error, server->queue, "%s: %s; --queue names a folder that can be written", agent->options.queue, strerror(-server->queue));
 	uv_pipe_init(&agent->loop, &server->listener, 0);
 	uv_fs_event_init(&agent->loop, &server->watch);
 	uv_timer_init(&agent->loop, &server->often);

@@ -60,7 +60,8 @@ static int do_check(struct agent *agent, const struct cni_request *request, stru
 		return vpc_datapath_check_pod(agent->datapath, &record->pod, error) < 0 ? CNI_CHECK_FAILED : 0;
 	int code = pod ? membership_annotation(agent, pod, &name, error) : 0;
 	if (!code && name)
-		code = fail(error, CNI_CHECK_FAILED, "Pod %s/%s asks for VPC %s but is not attached", request->pod_namespace, request->pod_name, name);
+		code =
+		    fail(error, CNI_CHECK_FAILED, "Pod %s/%s asks for VPC %s but is not attached", request->pod_namespace, request->pod_name, name);
 	return code;
 }
 

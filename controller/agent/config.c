@@ -25,8 +25,8 @@ static int parse_number(const char *text, const char **ret_end, uint32_t highest
 
 static int parse_range(const char *text, uint32_t lowest, uint32_t highest, uint32_t *first, uint32_t *last, struct vpc_error *error) {
 	const char *end = text;
-	if (parse_number(text, &end, highest, first) < 0 || *end != '-' || parse_number(end + 1, &end, highest, last) < 0 || *end || *first < lowest ||
-		*first > *last)
+	if (parse_number(text, &end, highest, first) < 0 || *end != '-' || parse_number(end + 1, &end, highest, last) < 0 || *end ||
+	    *first < lowest || *first > *last)
 		return fail(error, -EINVAL, "a range is FIRST-LAST within %u to %u", lowest, highest);
 	return 0;
 }
@@ -63,7 +63,8 @@ static int parse_port(struct config *config, const char *text, struct vpc_error 
 }
 
 /* Calls add for each part between commas and blanks. */
-static int parse_list(struct config *config, const char *text, int (*add)(struct config *, const char *, struct vpc_error *), struct vpc_error *error) {
+static int parse_list(
+    struct config *config, const char *text, int (*add)(struct config *, const char *, struct vpc_error *), struct vpc_error *error) {
 	_cleanup_(free_memory) char *copy = duplicate(text);
 	char *rest = copy;
 	for (char *part; (part = strsep(&rest, ", \n"));) {
@@ -117,15 +118,15 @@ static const struct {
 	const char *key, *standard;
 	int (*parse)(struct config *config, const char *text, struct vpc_error *error);
 } KEYS[] = {
-	{"vniRange", "2-16777215", parse_vni},
-	{"vlanRange", "", parse_vlan},
-	{"uplink", "", parse_uplink},
-	{"underlayFamily", "IPv4", parse_family},
-	{"udpPort", "14789", parse_port},
-	{"excludedNamespaces", "kube-system", parse_excluded},
-	{"clusterDNS", "", parse_dns},
-	{"networkPolicy", "refuse", parse_policy},
-	{"holdDown", "10m", parse_hold_down},
+    {"vniRange", "2-16777215", parse_vni},
+    {"vlanRange", "", parse_vlan},
+    {"uplink", "", parse_uplink},
+    {"underlayFamily", "IPv4", parse_family},
+    {"udpPort", "14789", parse_port},
+    {"excludedNamespaces", "kube-system", parse_excluded},
+    {"clusterDNS", "", parse_dns},
+    {"networkPolicy", "refuse", parse_policy},
+    {"holdDown", "10m", parse_hold_down},
 };
 
 int config_parse(const struct text_map *data, struct config *ret_config, struct vpc_error *error) {

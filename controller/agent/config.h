@@ -17,8 +17,8 @@ struct config {
 	size_t excluded_count;
 	uint8_t cluster_dns[CONFIG_LIST][16]; /* IPv4-mapped for IPv4 */
 	size_t cluster_dns_count;
-	bool policy_warns;              /* networkPolicy: warn */
-	uint32_t hold_down;             /* seconds between the release of an identifier and its next use */
+	bool policy_warns;  /* networkPolicy: warn */
+	uint32_t hold_down; /* seconds between the release of an identifier and its next use */
 };
 
 /* Defaults where a key is missing. An unknown key or a wrong value is -EINVAL and named; *ret_config is untouched then. */

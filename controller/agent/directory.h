@@ -47,8 +47,8 @@ struct directory {
 	struct table files;   /* "folder number/name" to struct source_file */
 	struct table entries; /* key to struct entry */
 	bool synced, sweep_wanted;
-	struct table dirty;   /* like files; the value says nothing */
-	uint64_t retry_at;    /* uv_now of the next look at half-written files; 0: none */
+	struct table dirty; /* like files; the value says nothing */
+	uint64_t retry_at;  /* uv_now of the next look at half-written files; 0: none */
 
 	uv_loop_t *loop;
 	uv_fs_event_t watches[FOLDER_UIDS];
@@ -65,7 +65,8 @@ void directory_refresh(struct directory *directory, enum folder folder, const ch
 /* Looks at every file of a folder. */
 void directory_scan(struct directory *directory, enum folder folder);
 /* Takes over an object of an agent's folder that this process just wrote. */
-void directory_install(struct directory *directory, enum folder folder, const char *name, const struct object *object, const struct file_signature *signature);
+void directory_install(
+    struct directory *directory, enum folder folder, const char *name, const struct object *object, const struct file_signature *signature);
 struct entry *directory_find(struct directory *directory, enum kind kind, const char *namespace, const char *name);
 /* Names of files of a folder that are no temporary ones. */
 int directory_names(struct directory *directory, enum folder folder, void (*visit)(void *context, const char *name), void *context);

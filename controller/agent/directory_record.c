@@ -30,14 +30,15 @@ void make_uid(char buffer[37]) {
 		abort(); /* 16 bytes are never given in part once the kernel's generator is up */
 	b[6] = (b[6] & 0x0f) | 0x40;
 	b[8] = (b[8] & 0x3f) | 0x80;
-	snprintf(buffer, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8],
-		b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	snprintf(buffer, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5], b[6],
+	    b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 /* Names hold no '_', so it keeps namespace and name apart. */
 static char *record_name(const struct object *object) {
-	char *name = object->metadata.namespace ? format_text("%s-%s_%s", kind_name(object->kind), object->metadata.namespace, object->metadata.name)
-											: format_text("%s-%s", kind_name(object->kind), object->metadata.name);
+	char *name = object->metadata.namespace
+	                 ? format_text("%s-%s_%s", kind_name(object->kind), object->metadata.namespace, object->metadata.name)
+	                 : format_text("%s-%s", kind_name(object->kind), object->metadata.name);
 	for (char *letter = name; *letter && *letter != '-'; letter++)
 		*letter = tolower((unsigned char)*letter);
 	return name;
@@ -62,7 +63,7 @@ int directory_identify(struct directory *directory, struct object *object) {
 
 	directory_lock(directory);
 	if (file_read(directory->folders[FOLDER_UIDS], name, &text, &length, NULL) < 0 ||
-		sscanf(text, "%64s %" SCNd64 " %" SCNx64, uid, &generation, &hash) != 3) {
+	    sscanf(text, "%64s %" SCNd64 " %" SCNx64, uid, &generation, &hash) != 3) {
 		make_uid(uid);
 		generation = 0;
 	}
@@ -107,7 +108,9 @@ static void collect_garbage(struct directory *directory) {
 	struct table orphans = {0};
 	TABLE_EACH(&directory->entries, entry) {
 		const struct entry *one = entry->value;
-		const struct owner *owner = one->shown && one->shown->kind == KIND_ENDPOINTS && one->shown->metadata.owners.count ? one->shown->metadata.owners.items : NULL;
+		const struct owner *owner = one->shown && one->shown->kind == KIND_ENDPOINTS && one->shown->metadata.owners.count
+		                                ? one->shown->metadata.owners.items
+		                                : NULL;
 		if (owner && owner->uid && owner->kind && !strcmp(owner->kind, "Node") && !has_node(directory, owner->uid))
 			table_put(&orphans, one->shown->metadata.name, directory);
 	}

@@ -32,8 +32,8 @@ struct entry *directory_find(struct directory *directory, enum kind kind, const 
 
 bool directory_complete(struct directory *directory) {
 	TABLE_EACH(&directory->files, file)
-		if (((struct source_file *)file->value)->broken)
-			return false;
+	if (((struct source_file *)file->value)->broken)
+		return false;
 	return true;
 }
 
@@ -130,7 +130,9 @@ static const char *misplaced(const struct source_file *file, const struct object
 	_cleanup_(free_memory) char *name = NULL;
 	if (file->folder != FOLDER_STATUS && object->kind != KIND_OF_FOLDER[file->folder])
 		return "does not belong into this folder";
-	return directory_place(object->kind, object->metadata.name, &name) == file->folder && !strcmp(name, file->name) ? NULL : "does not belong into this file";
+	return directory_place(object->kind, object->metadata.name, &name) == file->folder && !strcmp(name, file->name)
+	           ? NULL
+	           : "does not belong into this file";
 }
 
 static void gather(void *context, const struct object *object, const char *error) {
@@ -189,7 +191,7 @@ static void drop_object(struct directory *directory, struct source_file *file, c
 static bool gathered(const struct gathering *gathering, const struct object *object) {
 	for (size_t i = 0; i < gathering->count; i++)
 		if (gathering->objects[i]->kind == object->kind && same_text(gathering->objects[i]->metadata.name, object->metadata.name) &&
-			same_text(gathering->objects[i]->metadata.namespace, object->metadata.namespace))
+		    same_text(gathering->objects[i]->metadata.namespace, object->metadata.namespace))
 			return true;
 	return false;
 }
@@ -216,7 +218,8 @@ static void take_over(struct gathering *gathering) {
 		if (file->folder == FOLDER_PEOPLE)
 			clear_status(file->objects[i]);
 		if (result < 0) {
-			log_event(LOG_ERROR, file->name, "NoRecord", "cannot write the record of %s's UID: %s", file->objects[i]->metadata.name, strerror(-result));
+			log_event(LOG_ERROR, file->name, "NoRecord", "cannot write the record of %s's UID: %s", file->objects[i]->metadata.name,
+			    strerror(-result));
 			file->signature = (struct file_signature){0};
 			file->broken = true;
 			continue;
@@ -299,7 +302,8 @@ void directory_refresh(struct directory *directory, enum folder folder, const ch
 		read_source_file(directory, file);
 }
 
-void directory_install(struct directory *directory, enum folder folder, const char *name, const struct object *object, const struct file_signature *signature) {
+void directory_install(struct directory *directory, enum folder folder, const char *name, const struct object *object,
+    const struct file_signature *signature) {
 	_cleanup_(free_memory) char *key = format_text("%d/%s", folder, name);
 	struct source_file *file = file_of(directory, key, folder, name);
 	struct gathering gathering = {.directory = directory, .file = file, .objects = allocate(sizeof *gathering.objects), .count = 1};
@@ -353,7 +357,7 @@ void directory_scan(struct directory *directory, enum folder folder) {
 	size_t count = 0;
 	const char **names = allocate((scan.names.count + 1) * sizeof *names);
 	TABLE_EACH(&scan.names, name)
-		names[count++] = name->key;
+	names[count++] = name->key;
 	qsort(names, count, sizeof *names, compare_names);
 	for (size_t i = 0; i < count; i++)
 		directory_refresh(directory, folder, names[i]);

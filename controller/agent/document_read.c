@@ -16,12 +16,11 @@ struct reader {
 	size_t first_line; /* of the document in its file, from 0 */
 	size_t visited;    /* nodes; more than there are means aliases */
 	struct vpc_error *error;
-	char path[256];    /* of the field at hand: "spec.allow[0].cidr" */
+	char path[256]; /* of the field at hand: "spec.allow[0].cidr" */
 	size_t path_length;
 };
 
-__attribute__((format(printf, 3, 4)))
-static int fail_at(struct reader *reader, const yaml_node_t *node, const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static int fail_at(struct reader *reader, const yaml_node_t *node, const char *format, ...) {
 	char message[320];
 	va_list arguments;
 	va_start(arguments, format);
@@ -29,7 +28,7 @@ static int fail_at(struct reader *reader, const yaml_node_t *node, const char *f
 	va_end(arguments);
 	const char *path = reader->path[0] == '.' ? reader->path + 1 : reader->path;
 	return fail(reader->error, -EINVAL, "%.120s:%zu: %.100s%s%s", reader->file, reader->first_line + node->start_mark.line + 1, path,
-		*path ? ": " : "", message);
+	    *path ? ": " : "", message);
 }
 
 static size_t path_push(struct reader *reader, const char *format, const char *name, size_t index) {
@@ -257,9 +256,10 @@ static int check_object(struct reader *reader, const yaml_node_t *node, struct o
 				struct rule_port *port = &rule->ports.items[j];
 				if (port->end_port && port->end_port < (port->port ? port->port : INT64_MAX))
 					return fail_at(reader, node, "spec.%s: %s ports[%zu].endPort needs a port that is not greater",
-						from ? "allowFrom" : "allow", rule->cidr, j);
+					    from ? "allowFrom" : "allow", rule->cidr, j);
 				if (port->port && port->protocol && !strncmp(port->protocol, "ICMP", 4))
-					return fail_at(reader, node, "spec.%s: %s ports[%zu]: %s has no ports", from ? "allowFrom" : "allow", rule->cidr, j, port->protocol);
+					return fail_at(reader, node, "spec.%s: %s ports[%zu]: %s has no ports", from ? "allowFrom" : "allow", rule->cidr, j,
+					    port->protocol);
 			}
 		}
 	object->uid_given = object->metadata.uid != NULL;
@@ -312,7 +312,8 @@ static size_t visit_list(struct reader *reader, const yaml_node_t *items, docume
 	return broken;
 }
 
-static size_t read_one(const char *file, const char *text, size_t length, size_t first_line, bool status, document_visit visit, void *context) {
+static size_t read_one(
+    const char *file, const char *text, size_t length, size_t first_line, bool status, document_visit visit, void *context) {
 	struct vpc_error error = {""};
 	struct reader reader = {.file = file, .first_line = first_line, .error = &error};
 	yaml_parser_t parser;
@@ -322,7 +323,8 @@ static size_t read_one(const char *file, const char *text, size_t length, size_t
 		return 1;
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
 	if (!yaml_parser_load(&parser, &reader.document)) {
-		fail(&error, -EINVAL, "%.120s:%zu: no YAML: %.200s", file, first_line + parser.problem_mark.line + 1, parser.problem ? parser.problem : "unreadable");
+		fail(&error, -EINVAL, "%.120s:%zu: no YAML: %.200s", file, first_line + parser.problem_mark.line + 1,
+		    parser.problem ? parser.problem : "unreadable");
 		yaml_parser_delete(&parser);
 		visit(context, NULL, error.text);
 		return 1;
@@ -330,7 +332,8 @@ static size_t read_one(const char *file, const char *text, size_t length, size_t
 	const yaml_node_t *root = yaml_document_get_root_node(&reader.document);
 	if (root && !is_null(root)) {
 		bool is_mapping = root->type == YAML_MAPPING_NODE;
-		const yaml_node_t *kind = is_mapping ? find_node(&reader, root, "kind") : NULL, *items = is_mapping ? find_node(&reader, root, "items") : NULL;
+		const yaml_node_t *kind = is_mapping ? find_node(&reader, root, "kind") : NULL,
+		                  *items = is_mapping ? find_node(&reader, root, "items") : NULL;
 		bool is_list = kind && items && scalar_of(kind) && !strcmp(scalar_of(kind), "List") && items->type == YAML_SEQUENCE_NODE;
 		broken = is_list ? visit_list(&reader, items, visit, context) : visit_node(&reader, root, status, visit, context);
 	}

@@ -104,9 +104,7 @@ static void write_field(struct buffer *buffer, const struct field *field, const 
 		write_name(buffer, field, indent, ":\n");
 		write_map(buffer, at, indent + 2);
 		return;
-	case FIELD_STRUCT:
-		write_struct(buffer, field, at, indent);
-		return;
+	case FIELD_STRUCT: write_struct(buffer, field, at, indent); return;
 	case FIELD_LIST:
 		if (!((const struct any_list *)at)->count)
 			return;

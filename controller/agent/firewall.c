@@ -34,16 +34,15 @@ static bool stands(const struct agent *agent) {
 /* One transaction: at no moment is there no rule. */
 static int put(const struct agent *agent, struct vpc_error *error) {
 	_cleanup_(free_memory) char *output = NULL;
-	_cleanup_(free_memory) char *commands = format_text(
-		"add table inet libvpc\n"
-		"delete table inet libvpc\n"
-		"table inet libvpc {\n"
-		"	chain forward {\n"
-		"		type filter hook forward priority -300; policy accept;\n"
-		"		udp dport %u drop\n"
-		"	}\n"
-		"}\n",
-		agent->config.udp_port);
+	_cleanup_(free_memory) char *commands = format_text("add table inet libvpc\n"
+	                                                    "delete table inet libvpc\n"
+	                                                    "table inet libvpc {\n"
+	                                                    "	chain forward {\n"
+	                                                    "		type filter hook forward priority -300; policy accept;\n"
+	                                                    "		udp dport %u drop\n"
+	                                                    "	}\n"
+	                                                    "}\n",
+	    agent->config.udp_port);
 	int result = run(commands, &output);
 	if (output)
 		output[strcspn(output, "\n")] = '\0';
@@ -60,5 +59,5 @@ void firewall_keep(struct agent *agent) {
 		return;
 	int result = put(agent, &error);
 	log_event(result < 0 ? LOG_ERROR : LOG_WARNING, "agent", result < 0 ? "FirewallNotRepaired" : "FirewallRepaired", "%s",
-		result < 0 ? error.text : "the rule against forged VXLAN (table inet libvpc) had been changed or removed");
+	    result < 0 ? error.text : "the rule against forged VXLAN (table inet libvpc) had been changed or removed");
 }

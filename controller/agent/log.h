@@ -12,7 +12,6 @@ void log_set_level(enum log_level level);
  * object: "VPC/red", "Pod/default/a", or "agent"; reason: one CamelCase word. Control characters are written as '?', so
  * that nobody's name can forge a line.
  */
-__attribute__((format(printf, 4, 5)))
-void log_event(enum log_level level, const char *object, const char *reason, const char *format, ...);
+__attribute__((format(printf, 4, 5))) void log_event(enum log_level level, const char *object, const char *reason, const char *format, ...);
 
 #endif

@@ -9,44 +9,43 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char HELP[] =
-	"vpc-controller: the agent of a node. Gives VPCs their identifiers and Pods their VPC.\n"
-	"\n"
-	"Usage: vpc-controller --node NAME --manifests DIR [OPTION]...\n"
-	"\n"
-	"  --node NAME         this node's name, as spec.nodeName of its Pods\n"
-	"  --manifests DIR     shared folder of manifests (YAML or JSON)\n"
-	"  --underlay ADDRESS  address that other nodes send to (default: the Node's InternalIP)\n"
-	"  --uplink IF         interface towards the other nodes (default: the one with the underlay address)\n"
-	"  --state DIR         what must outlive the agent (default: /var/lib/libvpc)\n"
-	"  --socket PATH       where vpc-cni asks (default: " VPC_CNI_SOCKET ")\n"
-	"  --queue DIR         DELs that vpc-cni left (default: " VPC_CNI_QUEUE ")\n"
-	"  --bpffs DIR         folder for pins on a bpffs (default: /sys/fs/bpf/libvpc/v<layout>)\n"
-	"  --ready-file PATH   made once ADD can be served\n"
-	"  --no-datapath       manifests and identifiers only; ADD is refused\n"
-	"  --verbose           log details, too\n"
-	"  --help, --version\n"
-	"\n"
-	"Example: vpc-controller --node n1 --manifests /etc/libvpc/manifests --underlay 172.30.0.1\n"
-	"\n"
-	"The log goes to stderr. SIGTERM and SIGINT end the process; Pods keep their network. Exit status: 0 after a\n"
-	"signal, 1 if it cannot start, 2 if the command line is wrong.\n";
+static const char HELP[] = "vpc-controller: the agent of a node. Gives VPCs their identifiers and Pods their VPC.\n"
+                           "\n"
+                           "Usage: vpc-controller --node NAME --manifests DIR [OPTION]...\n"
+                           "\n"
+                           "  --node NAME         this node's name, as spec.nodeName of its Pods\n"
+                           "  --manifests DIR     shared folder of manifests (YAML or JSON)\n"
+                           "  --underlay ADDRESS  address that other nodes send to (default: the Node's InternalIP)\n"
+                           "  --uplink IF         interface towards the other nodes (default: the one with the underlay address)\n"
+                           "  --state DIR         what must outlive the agent (default: /var/lib/libvpc)\n"
+                           "  --socket PATH       where vpc-cni asks (default: " VPC_CNI_SOCKET ")\n"
+                           "  --queue DIR         DELs that vpc-cni left (default: " VPC_CNI_QUEUE ")\n"
+                           "  --bpffs DIR         folder for pins on a bpffs (default: /sys/fs/bpf/libvpc/v<layout>)\n"
+                           "  --ready-file PATH   made once ADD can be served\n"
+                           "  --no-datapath       manifests and identifiers only; ADD is refused\n"
+                           "  --verbose           log details, too\n"
+                           "  --help, --version\n"
+                           "\n"
+                           "Example: vpc-controller --node n1 --manifests /etc/libvpc/manifests --underlay 172.30.0.1\n"
+                           "\n"
+                           "The log goes to stderr. SIGTERM and SIGINT end the process; Pods keep their network. Exit status: 0 after a\n"
+                           "signal, 1 if it cannot start, 2 if the command line is wrong.\n";
 
 static const struct option LONG_OPTIONS[] = {
-	{"node", required_argument, NULL, 'n'},
-	{"manifests", required_argument, NULL, 'm'},
-	{"underlay", required_argument, NULL, 'u'},
-	{"uplink", required_argument, NULL, 'i'},
-	{"state", required_argument, NULL, 's'},
-	{"socket", required_argument, NULL, 'S'},
-	{"queue", required_argument, NULL, 'q'},
-	{"bpffs", required_argument, NULL, 'b'},
-	{"ready-file", required_argument, NULL, 'r'},
-	{"no-datapath", no_argument, NULL, 'd'},
-	{"verbose", no_argument, NULL, 'v'},
-	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, 'V'},
-	{NULL, 0, NULL, 0},
+    {"node", required_argument, NULL, 'n'},
+    {"manifests", required_argument, NULL, 'm'},
+    {"underlay", required_argument, NULL, 'u'},
+    {"uplink", required_argument, NULL, 'i'},
+    {"state", required_argument, NULL, 's'},
+    {"socket", required_argument, NULL, 'S'},
+    {"queue", required_argument, NULL, 'q'},
+    {"bpffs", required_argument, NULL, 'b'},
+    {"ready-file", required_argument, NULL, 'r'},
+    {"no-datapath", no_argument, NULL, 'd'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
 
 /* Returns -1 to go on, else the exit status. */

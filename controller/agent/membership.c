@@ -10,7 +10,8 @@ static int take_annotation(const struct object *object, const char **ret_name, s
 	struct vpc_error why = {""};
 	const char *value = map_get(&object->metadata.annotations, VPC_ANNOTATION);
 	if (value && check_name(value, &why) < 0)
-		return fail(error, CNI_REFUSED, "annotation %s of %s %s: '%.60s': %s", VPC_ANNOTATION, kind_name(object->kind), object->metadata.name, value, why.text);
+		return fail(error, CNI_REFUSED, "annotation %s of %s %s: '%.60s': %s", VPC_ANNOTATION, kind_name(object->kind),
+		    object->metadata.name, value, why.text);
 	*ret_name = value;
 	return 0;
 }
@@ -59,10 +60,11 @@ static int check_policies(const struct agent *agent, const struct object *pod, s
 		if (!policy_selects(policy, pod))
 			continue;
 		if (!agent->config.policy_warns)
-			return fail(error, CNI_REFUSED, "NetworkPolicy %s selects the Pod, and would not be enforced inside a VPC (networkPolicy: warn lets it pass)",
-				policy->metadata.name);
-		log_event(LOG_WARNING, pod->metadata.name, "NetworkPolicyNotEnforced", "NetworkPolicy %s/%s does not act inside a VPC", policy->metadata.namespace,
-			policy->metadata.name);
+			return fail(error, CNI_REFUSED,
+			    "NetworkPolicy %s selects the Pod, and would not be enforced inside a VPC (networkPolicy: warn lets it pass)",
+			    policy->metadata.name);
+		log_event(LOG_WARNING, pod->metadata.name, "NetworkPolicyNotEnforced", "NetworkPolicy %s/%s does not act inside a VPC",
+		    policy->metadata.namespace, policy->metadata.name);
 	}
 	return 0;
 }

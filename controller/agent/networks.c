@@ -12,7 +12,8 @@
 /* The first published underlay address of this node's family. */
 static bool underlay_of(const struct agent *agent, const struct endpoints_object *endpoints, uint8_t ret_address[16]) {
 	for (size_t i = 0; i < endpoints->underlay.count; i++)
-		if (address_parse(endpoints->underlay.items[i], ret_address) == 0 && address_is_ipv4(ret_address) == address_is_ipv4(agent->underlay))
+		if (address_parse(endpoints->underlay.items[i], ret_address) == 0 &&
+		    address_is_ipv4(ret_address) == address_is_ipv4(agent->underlay))
 			return true;
 	return false;
 }
@@ -41,12 +42,13 @@ static int compare_remotes(const void *a, const void *b) {
 	return memcmp(((const struct vpc_remote *)a)->address, ((const struct vpc_remote *)b)->address, 16);
 }
 
-void collect_remotes(const struct agent *agent, const char *vpc_uid, enum vpc_encapsulation encapsulation, uint32_t id, struct remotes *ret_remotes) {
+void collect_remotes(
+    const struct agent *agent, const char *vpc_uid, enum vpc_encapsulation encapsulation, uint32_t id, struct remotes *ret_remotes) {
 	struct remotes remotes = {0};
 	TABLE_EACH(&agent->objects[KIND_ENDPOINTS], entry) {
 		const struct endpoints_object *endpoints = &((const struct object *)entry->value)->endpoints;
-		if (!strcmp(endpoints->vpc_uid, vpc_uid) && strcmp(endpoints->node, agent->options.node) && encapsulation_of(endpoints->encapsulation) == encapsulation &&
-			endpoints->id == id)
+		if (!strcmp(endpoints->vpc_uid, vpc_uid) && strcmp(endpoints->node, agent->options.node) &&
+		    encapsulation_of(endpoints->encapsulation) == encapsulation && endpoints->id == id)
 			collect_endpoints(agent, endpoints, &remotes);
 	}
 	if (remotes.count)
@@ -68,7 +70,8 @@ static uint8_t protocol_of(const char *name) {
 	static const struct {
 		const char *name;
 		uint8_t number;
-	} PROTOCOLS[] = {{"TCP", IPPROTO_TCP}, {"UDP", IPPROTO_UDP}, {"SCTP", IPPROTO_SCTP}, {"ICMP", IPPROTO_ICMP}, {"ICMPv6", IPPROTO_ICMPV6}};
+	} PROTOCOLS[] = {
+	    {"TCP", IPPROTO_TCP}, {"UDP", IPPROTO_UDP}, {"SCTP", IPPROTO_SCTP}, {"ICMP", IPPROTO_ICMP}, {"ICMPv6", IPPROTO_ICMPV6}};
 	for (size_t i = 0; name && i < COUNT_OF(PROTOCOLS); i++)
 		if (!strcmp(name, PROTOCOLS[i].name))
 			return PROTOCOLS[i].number;
@@ -96,7 +99,8 @@ static void collect_dns(const struct config *config, struct rule_specs *rules) {
 	for (size_t i = 0; i < config->cluster_dns_count; i++)
 		for (int tcp = 0; tcp < 2; tcp++) {
 			bool ipv4 = address_is_ipv4(config->cluster_dns[i]);
-			struct vpc_rule_spec spec = {.prefix = ipv4 ? 32 : 128, .is_ipv4 = ipv4, .protocol = tcp ? IPPROTO_TCP : IPPROTO_UDP, .first_port = 53, .last_port = 53};
+			struct vpc_rule_spec spec = {
+			    .prefix = ipv4 ? 32 : 128, .is_ipv4 = ipv4, .protocol = tcp ? IPPROTO_TCP : IPPROTO_UDP, .first_port = 53, .last_port = 53};
 			memcpy(spec.address, config->cluster_dns[i], 16);
 			add_rule(rules, &spec);
 		}

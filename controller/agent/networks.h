@@ -22,7 +22,8 @@ struct node_list {
 };
 
 /* The VPC's Pods on other nodes, as their agents published them under this encapsulation and identifier. */
-void collect_remotes(const struct agent *agent, const char *vpc_uid, enum vpc_encapsulation encapsulation, uint32_t id, struct remotes *ret_remotes);
+void collect_remotes(
+    const struct agent *agent, const char *vpc_uid, enum vpc_encapsulation encapsulation, uint32_t id, struct remotes *ret_remotes);
 /* allow and allowFrom of the VPC, and the cluster's DNS. */
 void collect_rules(const struct agent *agent, const struct object *vpc, struct rule_specs *ret_rules);
 /* Underlay addresses of the other nodes, each once. */

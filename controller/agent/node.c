@@ -25,14 +25,17 @@ static void compare_owner(void *context, const uint8_t address[16], uint32_t ifi
 
 static int find_underlay(struct agent *agent, uint8_t ret_underlay[16], struct vpc_error *error) {
 	if (agent->options.underlay)
-		return address_parse(agent->options.underlay, ret_underlay) < 0 ? fail(error, -EINVAL, "--underlay %s is no address", agent->options.underlay) : 0;
+		return address_parse(agent->options.underlay, ret_underlay) < 0
+		           ? fail(error, -EINVAL, "--underlay %s is no address", agent->options.underlay)
+		           : 0;
 	const struct object *node = agent_find(agent, KIND_NODE, NULL, agent->options.node);
 	if (!node)
-		return fail(error, -EAGAIN, "there is no Node %s: give --underlay, or the Node's manifest with its InternalIP", agent->options.node);
+		return fail(
+		    error, -EAGAIN, "there is no Node %s: give --underlay, or the Node's manifest with its InternalIP", agent->options.node);
 	for (size_t i = 0; i < node->node.addresses.count; i++) {
 		const struct node_address *one = &node->node.addresses.items[i];
 		if (!strcmp(one->type, "InternalIP") && address_parse(one->address, ret_underlay) == 0 &&
-			address_is_ipv4(ret_underlay) == (agent->config.underlay_family == 4))
+		    address_is_ipv4(ret_underlay) == (agent->config.underlay_family == 4))
 			return 0;
 	}
 	return fail(error, -EAGAIN, "Node %s has no InternalIP of family IPv%d", agent->options.node, agent->config.underlay_family);
@@ -43,7 +46,8 @@ static int find_uplink(struct agent *agent, const uint8_t underlay[16], struct l
 	struct owner_search search = {.address = underlay};
 	int result = addresses_each(compare_owner, &search);
 	if (result < 0 || !search.ifindex)
-		return fail(error, result < 0 ? result : -EADDRNOTAVAIL, "no interface of this node holds the underlay address %s", address_format(underlay, text));
+		return fail(error, result < 0 ? result : -EADDRNOTAVAIL, "no interface of this node holds the underlay address %s",
+		    address_format(underlay, text));
 	const char *name = agent->options.uplink ? agent->options.uplink : agent->config.uplink;
 	result = *name ? link_find(name, ret_link) : link_find_index(search.ifindex, ret_link);
 	return result < 0 ? fail(error, result, "uplink %s: %s", name, strerror(-result)) : 0;
@@ -63,8 +67,10 @@ int node_open(struct agent *agent, struct vpc_error *error) {
 	result = firewall_open(agent, error);
 	if (result < 0)
 		return result;
-	struct vpc_datapath_options options = {
-		.size = sizeof options, .pin_directory = agent->options.bpffs, .uplink_ifindex = uplink.ifindex, .udp_port = agent->config.udp_port};
+	struct vpc_datapath_options options = {.size = sizeof options,
+	    .pin_directory = agent->options.bpffs,
+	    .uplink_ifindex = uplink.ifindex,
+	    .udp_port = agent->config.udp_port};
 	memcpy(options.underlay, underlay, 16);
 	return vpc_datapath_open(&options, &agent->datapath, error);
 }
@@ -99,9 +105,11 @@ void node_check_routes(struct agent *agent, const uint8_t (*nodes)[16], size_t c
 		int result = route_source(nodes[i], source);
 		if (result == 0 && !memcmp(source, agent->underlay, 16))
 			continue;
-		message = result < 0 ? format_text("no route to node %s: %s", address_format(nodes[i], peer), strerror(-result))
-							 : format_text("packets to node %s would leave with source %s, but %s is published: the other node would drop them",
-								   address_format(nodes[i], peer), address_format(source, found), address_format(agent->underlay, published));
+		message = result < 0
+		              ? format_text("no route to node %s: %s", address_format(nodes[i], peer), strerror(-result))
+		              : format_text("packets to node %s would leave with source %s, but %s is published: the other node would drop them",
+		                    address_format(nodes[i], peer), address_format(source, found), address_format(agent->underlay, published));
 	}
-	set_node_condition(agent, "VPCUnderlay", !message, message ? "UnderlayMismatch" : "UnderlayMatches", message ? message : "routing gives the published source address for every node");
+	set_node_condition(agent, "VPCUnderlay", !message, message ? "UnderlayMismatch" : "UnderlayMatches",
+	    message ? message : "routing gives the published source address for every node");
 }

@@ -10,15 +10,9 @@
 
 static void clone_field(const struct field *field, void *to, const void *from) {
 	switch (field->type) {
-	case FIELD_TEXT:
-		*(char **)to = duplicate(*(char *const *)from);
-		break;
-	case FIELD_INTEGER:
-		*(int64_t *)to = *(const int64_t *)from;
-		break;
-	case FIELD_BOOLEAN:
-		*(bool *)to = *(const bool *)from;
-		break;
+	case FIELD_TEXT: *(char **)to = duplicate(*(char *const *)from); break;
+	case FIELD_INTEGER: *(int64_t *)to = *(const int64_t *)from; break;
+	case FIELD_BOOLEAN: *(bool *)to = *(const bool *)from; break;
 	case FIELD_TEXTS: {
 		const struct texts *texts = from;
 		*(struct texts *)to = (struct texts){0};
@@ -34,9 +28,7 @@ static void clone_field(const struct field *field, void *to, const void *from) {
 		*(struct text_map *)to = copy;
 		break;
 	}
-	case FIELD_STRUCT:
-		schema_clone(field->nested, to, from);
-		break;
+	case FIELD_STRUCT: schema_clone(field->nested, to, from); break;
 	case FIELD_LIST: {
 		const struct any_list *list = from;
 		struct any_list copy = {list->count ? allocate(list->count * field->nested->size) : NULL, list->count};
@@ -67,11 +59,8 @@ static void free_field(const struct field *field, void *at) {
 		*(char **)at = NULL;
 		break;
 	case FIELD_INTEGER:
-	case FIELD_BOOLEAN:
-		break;
-	case FIELD_TEXTS:
-		free_texts(at);
-		break;
+	case FIELD_BOOLEAN: break;
+	case FIELD_TEXTS: free_texts(at); break;
 	case FIELD_MAP: {
 		struct text_map *map = at;
 		for (size_t i = 0; i < map->count; i++) {
@@ -82,9 +71,7 @@ static void free_field(const struct field *field, void *at) {
 		*map = (struct text_map){0};
 		break;
 	}
-	case FIELD_STRUCT:
-		schema_free(field->nested, at);
-		break;
+	case FIELD_STRUCT: schema_free(field->nested, at); break;
 	case FIELD_LIST: {
 		struct any_list *list = at;
 		for (size_t i = 0; i < list->count; i++)
@@ -195,7 +182,8 @@ static bool same_text(const char *a, const char *b) {
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-bool condition_set(struct conditions *conditions, const char *type, const char *status, const char *reason, const char *message, int64_t generation) {
+bool condition_set(
+    struct conditions *conditions, const char *type, const char *status, const char *reason, const char *message, int64_t generation) {
 	struct condition *condition = (struct condition *)condition_find(conditions, type);
 	if (!condition) {
 		conditions->items = reallocate(conditions->items, (conditions->count + 1) * sizeof *conditions->items);
@@ -203,7 +191,8 @@ bool condition_set(struct conditions *conditions, const char *type, const char *
 		*condition = (struct condition){.type = duplicate(type)};
 	}
 	bool moved = !same_text(condition->status, status);
-	if (!moved && same_text(condition->reason, reason) && same_text(condition->message, message) && condition->observed_generation == generation)
+	if (!moved && same_text(condition->reason, reason) && same_text(condition->message, message) &&
+	    condition->observed_generation == generation)
 		return false;
 	if (moved) {
 		char now[32];

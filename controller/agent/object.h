@@ -191,7 +191,8 @@ void set_text(char **text, const char *value);
  * Sets the condition of that type; the transition time moves with the status only. Returns true if anything changed.
  * status: "True", "False" or "Unknown".
  */
-bool condition_set(struct conditions *conditions, const char *type, const char *status, const char *reason, const char *message, int64_t generation);
+bool condition_set(
+    struct conditions *conditions, const char *type, const char *status, const char *reason, const char *message, int64_t generation);
 const struct condition *condition_find(const struct conditions *conditions, const char *type);
 
 /* Seconds since 1970 as RFC 3339, UTC, and back (-EINVAL). 32 bytes are enough. */

@@ -29,15 +29,19 @@ struct publisher {
 	struct table publications; /* UID of the VPC to struct publication */
 };
 
-static struct publication *add_publication(struct publisher *publisher, const char *vpc_uid, const char *vpc_name, enum vpc_encapsulation encapsulation, uint32_t id) {
+static struct publication *add_publication(
+    struct publisher *publisher, const char *vpc_uid, const char *vpc_name, enum vpc_encapsulation encapsulation, uint32_t id) {
 	char claim[20];
 	struct publication *publication = table_get(&publisher->publications, vpc_uid);
 	if (publication)
 		return publication;
 	publication = allocate(sizeof *publication);
-	*publication = (struct publication){
-		.publisher = publisher, .vpc_uid = duplicate(vpc_uid), .vpc_name = duplicate(vpc_name), .encapsulation = encapsulation, .id = id,
-		.object_name = format_text("%s.%s", claim_name(encapsulation, id, claim), publisher->agent->options.node)};
+	*publication = (struct publication){.publisher = publisher,
+	    .vpc_uid = duplicate(vpc_uid),
+	    .vpc_name = duplicate(vpc_name),
+	    .encapsulation = encapsulation,
+	    .id = id,
+	    .object_name = format_text("%s.%s", claim_name(encapsulation, id, claim), publisher->agent->options.node)};
 	table_put(&publisher->publications, vpc_uid, publication);
 	return publication;
 }
@@ -54,8 +58,10 @@ static void add_endpoint(struct endpoints_object *endpoints, const struct record
 	char text[INET6_ADDRSTRLEN], mac[18];
 	endpoints->pods.items = reallocate(endpoints->pods.items, (endpoints->pods.count + 1) * sizeof *endpoints->pods.items);
 	struct endpoint *endpoint = &endpoints->pods.items[endpoints->pods.count++];
-	*endpoint = (struct endpoint){.uid = duplicate(record->uid), .namespace = duplicate(record->namespace), .name = duplicate(record->name),
-		.mac = duplicate(mac_format(record->pod.mac, mac))};
+	*endpoint = (struct endpoint){.uid = duplicate(record->uid),
+	    .namespace = duplicate(record->namespace),
+	    .name = duplicate(record->name),
+	    .mac = duplicate(mac_format(record->pod.mac, mac))};
 	if (memcmp(record->pod.ipv4, no_ipv4, 4))
 		texts_add(&endpoint->addresses, inet_ntop(AF_INET, record->pod.ipv4, text, sizeof text));
 	if (memcmp(record->pod.ipv6, no_ipv6, 16))
@@ -92,7 +98,7 @@ static struct object *wanted_object(const struct publication *publication) {
 	if (node && node->metadata.uid) {
 		object->metadata.owners.items = allocate(sizeof *object->metadata.owners.items);
 		object->metadata.owners.items[object->metadata.owners.count++] =
-			(struct owner){duplicate("v1"), duplicate("Node"), duplicate(node->metadata.name), duplicate(node->metadata.uid)};
+		    (struct owner){duplicate("v1"), duplicate("Node"), duplicate(node->metadata.name), duplicate(node->metadata.uid)};
 	}
 	return object;
 }
@@ -101,8 +107,8 @@ static bool is_used(const struct publication *publication) {
 	if (publication->reservations)
 		return true;
 	TABLE_EACH(&publication->publisher->agent->records, entry)
-		if (!strcmp(((struct record *)entry->value)->vpc_uid, publication->vpc_uid))
-			return true;
+	if (!strcmp(((struct record *)entry->value)->vpc_uid, publication->vpc_uid))
+		return true;
 	return false;
 }
 
@@ -145,7 +151,7 @@ static bool look_at(struct publication *publication) {
 	if (!existing)
 		return true;
 	publication->busy = publication->deleting = true;
-	agent->source->verbs->delete(agent->source, existing, note_answer, publication);
+	agent->source->verbs->delete (agent->source, existing, note_answer, publication);
 	return false;
 }
 
@@ -159,7 +165,8 @@ static void add_known(struct publisher *publisher) {
 	TABLE_EACH(&agent->objects[KIND_ENDPOINTS], entry) {
 		const struct object *object = entry->value;
 		if (!strcmp(object->endpoints.node, agent->options.node))
-			add_publication(publisher, object->endpoints.vpc_uid, object->endpoints.vpc_name, encapsulation_of(object->endpoints.encapsulation), object->endpoints.id);
+			add_publication(publisher, object->endpoints.vpc_uid, object->endpoints.vpc_name,
+			    encapsulation_of(object->endpoints.encapsulation), object->endpoints.id);
 	}
 }
 
@@ -170,8 +177,8 @@ static void look_at_all(uv_timer_t *timer) {
 		return; /* the underlay address is not known yet */
 	add_known(publisher);
 	TABLE_EACH(&publisher->publications, entry)
-		if (look_at(entry->value))
-			finished = entry->value;
+	if (look_at(entry->value))
+		finished = entry->value;
 	if (finished) {
 		table_remove(&publisher->publications, finished->vpc_uid);
 		free_publication(finished);

@@ -55,7 +55,8 @@ static void apply_remotes(struct agent *agent, struct applied *applied, const st
 	collect_remotes(agent, record->vpc_uid, record->pod.encapsulation, record->pod.network_id, &remotes);
 	uint64_t hash = hash_bytes(1, remotes.items, remotes.count * sizeof *remotes.items);
 	if (hash != applied->remotes) {
-		int result = vpc_datapath_set_remotes(agent->datapath, record->pod.encapsulation, record->pod.network_id, remotes.items, remotes.count, &error);
+		int result = vpc_datapath_set_remotes(
+		    agent->datapath, record->pod.encapsulation, record->pod.network_id, remotes.items, remotes.count, &error);
 		applied->remotes = result < 0 ? 0 : hash;
 		if (result < 0)
 			complain(record->vpc_name, "RemotesNotSet", &error);
@@ -73,7 +74,8 @@ static void apply_rules(struct agent *agent, struct applied *applied, const stru
 	collect_rules(agent, vpc, &rules);
 	uint64_t hash = hash_bytes(1, rules.items, rules.count * sizeof *rules.items);
 	if (hash != applied->rules) {
-		int result = vpc_datapath_set_rules(agent->datapath, record->pod.encapsulation, record->pod.network_id, rules.items, rules.count, &error);
+		int result =
+		    vpc_datapath_set_rules(agent->datapath, record->pod.encapsulation, record->pod.network_id, rules.items, rules.count, &error);
 		applied->rules = result < 0 ? 0 : hash;
 		if (result < 0)
 			complain(record->vpc_name, "RulesNotSet", &error);
@@ -104,7 +106,7 @@ static void clear_network(struct agent *agent, const char *name) {
 static void apply_networks(struct reconciler *reconciler) {
 	struct agent *agent = reconciler->agent;
 	TABLE_EACH(&reconciler->applied, entry)
-		((struct applied *)entry->value)->used = false;
+	((struct applied *)entry->value)->used = false;
 	TABLE_EACH(&agent->records, entry) {
 		const struct record *record = entry->value;
 		if (record->attached)
@@ -138,7 +140,8 @@ static void apply_node_addresses(struct reconciler *reconciler) {
 	int result = addresses_each(note_address, &addresses);
 	uint64_t hash = hash_bytes(1, addresses.items, addresses.count * 16);
 	if (result == 0 && hash != reconciler->addresses_hash) {
-		result = vpc_datapath_set_node_addresses(reconciler->agent->datapath, (const uint8_t(*)[16])addresses.items, addresses.count, &error);
+		result =
+		    vpc_datapath_set_node_addresses(reconciler->agent->datapath, (const uint8_t(*)[16])addresses.items, addresses.count, &error);
 		reconciler->addresses_hash = result < 0 ? 0 : hash;
 		if (result < 0)
 			complain("node", "AddressesNotSet", &error);
@@ -196,9 +199,11 @@ int reconciler_attach(struct reconciler *reconciler, struct record *record, stru
 	record->attached = true;
 	applied_of(reconciler, record->pod.encapsulation, record->pod.network_id)->used = false;
 	apply_network(reconciler, record);
-	log_event(LOG_INFO, record->name, "PodAttached", "to VPC %s (%s %u), container %s, interface %u, %llu us (patch %llu, load %llu, attach %llu)", record->vpc_name,
-		encapsulation_text(record->pod.encapsulation), record->pod.network_id, record->container, record->pod.ifindex, (unsigned long long)timing.total / 1000,
-		(unsigned long long)timing.patch / 1000, (unsigned long long)timing.load / 1000, (unsigned long long)timing.attach / 1000);
+	log_event(LOG_INFO, record->name, "PodAttached",
+	    "to VPC %s (%s %u), container %s, interface %u, %llu us (patch %llu, load %llu, attach %llu)", record->vpc_name,
+	    encapsulation_text(record->pod.encapsulation), record->pod.network_id, record->container, record->pod.ifindex,
+	    (unsigned long long)timing.total / 1000, (unsigned long long)timing.patch / 1000, (unsigned long long)timing.load / 1000,
+	    (unsigned long long)timing.attach / 1000);
 	publisher_wake(agent->publisher);
 	return 0;
 }
@@ -207,7 +212,7 @@ static const struct endpoint *find_endpoint(const struct agent *agent, const str
 	TABLE_EACH(&agent->objects[KIND_ENDPOINTS], entry) {
 		const struct object *object = entry->value;
 		if (strcmp(object->endpoints.node, agent->options.node) || object->endpoints.id != pod->network_id ||
-			encapsulation_of(object->endpoints.encapsulation) != pod->encapsulation)
+		    encapsulation_of(object->endpoints.encapsulation) != pod->encapsulation)
 			continue;
 		for (size_t i = 0; i < object->endpoints.pods.count; i++) {
 			uint8_t mac[6];
@@ -227,14 +232,20 @@ static int adopt(const struct vpc_pod *pod, void *context) {
 		return 0;
 	const struct endpoint *endpoint = find_endpoint(agent, pod, &object);
 	struct record *record = allocate(sizeof *record);
-	*record = (struct record){.container = duplicate(""), .interface = duplicate(""), .network_namespace = duplicate(""),
-		.namespace = duplicate(endpoint && endpoint->namespace ? endpoint->namespace : ""), .name = duplicate(endpoint && endpoint->name ? endpoint->name : "unknown"),
-		.uid = duplicate(endpoint ? endpoint->uid : ""), .vpc_name = duplicate(endpoint ? object->endpoints.vpc_name : "unknown"),
-		.vpc_uid = duplicate(endpoint ? object->endpoints.vpc_uid : ""), .pod = *pod, .attached = true};
+	*record = (struct record){.container = duplicate(""),
+	    .interface = duplicate(""),
+	    .network_namespace = duplicate(""),
+	    .namespace = duplicate(endpoint && endpoint->namespace ? endpoint->namespace : ""),
+	    .name = duplicate(endpoint && endpoint->name ? endpoint->name : "unknown"),
+	    .uid = duplicate(endpoint ? endpoint->uid : ""),
+	    .vpc_name = duplicate(endpoint ? object->endpoints.vpc_name : "unknown"),
+	    .vpc_uid = duplicate(endpoint ? object->endpoints.vpc_uid : ""),
+	    .pod = *pod,
+	    .attached = true};
 	_cleanup_(free_memory) char *key = record_key(record);
 	table_put(&agent->records, key, record);
 	log_event(LOG_WARNING, key, "PodWithoutRecord", "%s %u: no state file; kept as the kernel has it until its interface is gone",
-		encapsulation_text(pod->encapsulation), pod->network_id);
+	    encapsulation_text(pod->encapsulation), pod->network_id);
 	return 0;
 }
 
@@ -268,7 +279,7 @@ static void check_records(struct reconciler *reconciler) {
 	size_t count = 0;
 	struct record **records = allocate((agent->records.count + 1) * sizeof *records);
 	TABLE_EACH(&agent->records, entry)
-		records[count++] = entry->value;
+	records[count++] = entry->value;
 	for (size_t i = 0; i < count; i++)
 		check_record(reconciler, records[i]);
 	free(records);
@@ -323,7 +334,7 @@ static void look_often(uv_timer_t *timer) {
 		reconciler->forget_at = uv_now(&agent->loop) + TABLE_MS;
 		reconciler->nodes_hash = reconciler->addresses_hash = 0;
 		TABLE_EACH(&reconciler->applied, entry)
-			((struct applied *)entry->value)->remotes = ((struct applied *)entry->value)->rules = 0;
+		((struct applied *)entry->value)->remotes = ((struct applied *)entry->value)->rules = 0;
 	}
 	look_soon(&reconciler->soon);
 }

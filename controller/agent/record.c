@@ -106,7 +106,8 @@ static bool take_text(const cJSON *object, const char *name, char **place) {
 
 static bool take_number(const cJSON *object, const char *name, double highest, uint32_t *ret_number) {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= highest) || item->valuedouble != (uint32_t)item->valuedouble)
+	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= highest) ||
+	    item->valuedouble != (uint32_t)item->valuedouble)
 		return false;
 	*ret_number = item->valuedouble;
 	return true;
@@ -130,15 +131,13 @@ static bool take_pod(const cJSON *object, struct vpc_pod *pod) {
 		return false;
 	pod->encapsulation = encapsulation_of(encapsulation);
 	if (!take_number(object, "networkID", 16777215, &pod->network_id) || !take_number(object, "ifindex", INT32_MAX, &pod->ifindex) ||
-		!take_number(object, "mtu", 65535, &pod->mtu) || !take_mac(object, "mac", pod->mac) || !take_mac(object, "hostMAC", pod->host_mac) ||
-		!take_address(cJSON_GetObjectItemCaseSensitive(object, "ipv4"), ipv4) ||
-		!take_address(cJSON_GetObjectItemCaseSensitive(object, "ipv6"), pod->ipv6) || !cJSON_IsArray(hops) ||
-		cJSON_GetArraySize(hops) > VPC_POD_NEXT_HOPS || !pod->network_id || !pod->ifindex || !address_is_ipv4(ipv4))
+	    !take_number(object, "mtu", 65535, &pod->mtu) || !take_mac(object, "mac", pod->mac) ||
+	    !take_mac(object, "hostMAC", pod->host_mac) || !take_address(cJSON_GetObjectItemCaseSensitive(object, "ipv4"), ipv4) ||
+	    !take_address(cJSON_GetObjectItemCaseSensitive(object, "ipv6"), pod->ipv6) || !cJSON_IsArray(hops) ||
+	    cJSON_GetArraySize(hops) > VPC_POD_NEXT_HOPS || !pod->network_id || !pod->ifindex || !address_is_ipv4(ipv4))
 		return false;
 	memcpy(pod->ipv4, ipv4 + 12, 4);
-	cJSON_ArrayForEach(hop, hops)
-		if (!take_address(hop, pod->next_hops[pod->next_hop_count++]))
-			return false;
+	cJSON_ArrayForEach(hop, hops) if (!take_address(hop, pod->next_hops[pod->next_hop_count++])) return false;
 	return true;
 }
 
@@ -146,10 +145,12 @@ static struct record *parse_record(const char *text) {
 	uint32_t version = 0;
 	_cleanup_(record_release) struct record *record = allocate(sizeof *record);
 	cJSON *object = cJSON_ParseWithOpts(text, NULL, true);
-	bool good = object && take_number(object, "version", 1000, &version) && version == RECORD_VERSION && take_text(object, "container", &record->container) &&
-		take_text(object, "interface", &record->interface) && take_text(object, "networkNamespace", &record->network_namespace) &&
-		take_text(object, "namespace", &record->namespace) && take_text(object, "name", &record->name) && take_text(object, "uid", &record->uid) &&
-		take_text(object, "vpc", &record->vpc_name) && take_text(object, "vpcUID", &record->vpc_uid) && take_pod(object, &record->pod);
+	bool good = object && take_number(object, "version", 1000, &version) && version == RECORD_VERSION &&
+	            take_text(object, "container", &record->container) && take_text(object, "interface", &record->interface) &&
+	            take_text(object, "networkNamespace", &record->network_namespace) && take_text(object, "namespace", &record->namespace) &&
+	            take_text(object, "name", &record->name) && take_text(object, "uid", &record->uid) &&
+	            take_text(object, "vpc", &record->vpc_name) && take_text(object, "vpcUID", &record->vpc_uid) &&
+	            take_pod(object, &record->pod);
 	cJSON_Delete(object);
 	return good ? steal_memory(&record) : NULL;
 }
@@ -171,8 +172,8 @@ static void load_one(struct agent *agent, const char *file) {
 	}
 	_cleanup_(free_memory) char *aside = format_text("%s.broken", file);
 	renameat(agent->state_folder, file, agent->state_folder, aside);
-	log_event(LOG_ERROR, file, "BrokenState", "%s; moved to %s/pods/%s, the Pod stays as the kernel has it", result < 0 ? strerror(-result) : "not a record of version 1",
-		agent->options.state, aside);
+	log_event(LOG_ERROR, file, "BrokenState", "%s; moved to %s/pods/%s, the Pod stays as the kernel has it",
+	    result < 0 ? strerror(-result) : "not a record of version 1", agent->options.state, aside);
 }
 
 int records_load(struct agent *agent, struct vpc_error *error) {

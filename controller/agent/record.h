@@ -10,14 +10,14 @@ struct agent;
 
 /* A Pod of this node in a VPC, by its container (sandbox). */
 struct record {
-	char *container;  /* "" if only the kernel's records know it */
-	char *interface;  /* in the Pod: "eth0" */
+	char *container; /* "" if only the kernel's records know it */
+	char *interface; /* in the Pod: "eth0" */
 	char *network_namespace;
 	char *namespace, *name, *uid; /* of the Pod */
 	char *vpc_name, *vpc_uid;
 	struct vpc_pod pod;
-	bool leaving;     /* DEL has come, its kernel state could not be removed yet */
-	bool attached;    /* put into the datapath by this process, or found there */
+	bool leaving;  /* DEL has come, its kernel state could not be removed yet */
+	bool attached; /* put into the datapath by this process, or found there */
 };
 
 struct record *record_free(struct record *record);

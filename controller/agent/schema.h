@@ -24,11 +24,11 @@ struct field {
 	size_t offset;
 	const struct schema *nested; /* FIELD_STRUCT, FIELD_LIST */
 	bool required;
-	int64_t lowest, highest;     /* FIELD_INTEGER, inclusive */
-	const char *choices;         /* FIELD_TEXT: "vxlan|vlan" */
+	int64_t lowest, highest; /* FIELD_INTEGER, inclusive */
+	const char *choices;     /* FIELD_TEXT: "vxlan|vlan" */
 	/* FIELD_TEXT, and each of FIELD_TEXTS: 0, or -EINVAL with what would be right in the error. */
 	int (*check)(const char *text, struct vpc_error *error);
-	const char *text;            /* a sentence for people */
+	const char *text; /* a sentence for people */
 };
 
 struct schema {

@@ -51,6 +51,7 @@ struct source {
 struct uv_loop_s;
 
 /* folder must exist; the agents' folders in it are made. 0 or negative errno. */
-int source_directory_open(struct uv_loop_s *loop, const char *folder, const struct source_watcher *watcher, struct source **ret_source, struct vpc_error *error);
+int source_directory_open(
+    struct uv_loop_s *loop, const char *folder, const struct source_watcher *watcher, struct source **ret_source, struct vpc_error *error);
 
 #endif

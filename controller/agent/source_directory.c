@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SETTLE_MS 5     /* events of one change come together */
-#define RESCAN_MS 5000  /* notices what inotify did not tell */
+#define SETTLE_MS 5    /* events of one change come together */
+#define RESCAN_MS 5000 /* notices what inotify did not tell */
 
 enum verb { VERB_GET, VERB_CREATE, VERB_UPDATE, VERB_DELETE };
 
@@ -55,7 +55,8 @@ static int do_get(struct directory *directory, const struct object *wanted, stru
 	return 0;
 }
 
-static int write_object(struct directory *directory, enum folder folder, const char *name, struct object *object, enum file_mode mode, struct vpc_error *error) {
+static int write_object(struct directory *directory, enum folder folder, const char *name, struct object *object, enum file_mode mode,
+    struct vpc_error *error) {
 	struct buffer text = {0};
 	struct file_signature signature;
 	object->status_only = folder == FOLDER_STATUS;
@@ -172,7 +173,8 @@ static void enqueue(struct source *source, enum verb verb, struct object *object
 	uv_idle_start(&directory->idle, perform_all);
 }
 
-static void get_object(struct source *source, enum kind kind, const char *namespace, const char *name, source_answer answer, void *context) {
+static void get_object(
+    struct source *source, enum kind kind, const char *namespace, const char *name, source_answer answer, void *context) {
 	enqueue(source, VERB_GET, object_new(kind, namespace, name), answer, context);
 }
 
@@ -308,7 +310,7 @@ static int open_folders(struct directory *directory, struct vpc_error *error) {
 		directory->folders[folder] = folder_open(path, folder != FOLDER_PEOPLE);
 		if (directory->folders[folder] < 0)
 			return fail(error, directory->folders[folder], "%s: %s; --manifests names a folder that exists and can be written", path,
-				strerror(-directory->folders[folder]));
+			    strerror(-directory->folders[folder]));
 		files_sweep(directory->folders[folder]);
 	}
 	directory->lock = openat(directory->folders[FOLDER_PEOPLE], ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
@@ -327,7 +329,8 @@ static void init_handles(struct directory *directory, uv_loop_t *loop) {
 	directory->open_handles = COUNT_OF(directory->watches) + 3;
 }
 
-int source_directory_open(uv_loop_t *loop, const char *folder, const struct source_watcher *watcher, struct source **ret_source, struct vpc_error *error) {
+int source_directory_open(
+    uv_loop_t *loop, const char *folder, const struct source_watcher *watcher, struct source **ret_source, struct vpc_error *error) {
 	struct directory *directory = allocate(sizeof *directory);
 	*directory = (struct directory){.source = {&VERBS}, .watcher = *watcher, .path = duplicate(folder), .lock = -1, .loop = loop};
 	directory->last = &directory->first;

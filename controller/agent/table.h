@@ -33,6 +33,7 @@ const struct table_entry *table_next(const struct table *table, size_t *position
 
 #define TABLE_EACH(table, entry) \
 	for (size_t position_##entry = 0, once_##entry = 1; once_##entry; once_##entry = 0) \
-		for (const struct table_entry *entry = table_next((table), &position_##entry); entry; entry = table_next((table), &position_##entry))
+		for (const struct table_entry *entry = table_next((table), &position_##entry); entry; \
+		     entry = table_next((table), &position_##entry))
 
 #endif
