@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define INSTRUCTION_SIZE 8
+#define LARGEST_BSS (64u << 20) /* costs no bytes in the file, but becomes a map, or bytes of a written object */
 #define WIDE_LOAD 0x18 /* lddw: two slots */
 #define MOST_SECTIONS 65280 /* SHN_LORESERVE: beyond, the header counts otherwise, and no BPF object comes near */
 
@@ -93,8 +94,8 @@ static int check_sections(const struct vpc_elf *elf, uint64_t table, struct vpc_
 		if (has_bytes(section) && !lies_within(section->sh_offset, section->sh_size, elf->length))
 			return vpc_fail(error, -EINVAL, "%s: section %zu: %" PRIu64 " bytes at %" PRIu64 " lie beyond the end (%zu)", elf->object, i, section->sh_size,
 				section->sh_offset, elf->length);
-		if (section->sh_type == SHT_NOBITS && section->sh_size > UINT32_MAX)
-			return vpc_fail(error, -EINVAL, "%s: section %zu: %" PRIu64 " bytes are more than a map holds", elf->object, i, section->sh_size);
+		if (section->sh_type == SHT_NOBITS && section->sh_size > LARGEST_BSS)
+			return vpc_fail(error, -EINVAL, "%s: section %zu: %" PRIu64 " bytes are more than a map of variables should have", elf->object, i, section->sh_size);
 	}
 	int result = check_overlaps(elf, table, error);
 	if (result == 0)

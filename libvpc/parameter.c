@@ -141,18 +141,23 @@ static int read_range_word(struct vpc_template_parameter *parameter, const char 
 	return 0;
 }
 
-static int read_default_word(struct vpc_template_parameter *parameter, const char *word, size_t length, struct vpc_error *error) {
+static int read_default_word(struct vpc_template_parameter *parameter, const char *word, size_t length, const char *object, struct vpc_error *error) {
 	char text[64];
 	if (length >= sizeof text)
-		return vpc_fail(error, -EINVAL, "%s: the default is longer than any value", parameter->name);
+		return vpc_fail(error, -EINVAL, "%s: parameter %s: the default is longer than any value", object, parameter->name);
 	memcpy(text, word, length);
 	text[length] = '\0';
-	parameter->public.has_default = true;
 	/* A default may say "not there" (VLAN 0, say) and lie outside the range of what can be set. */
 	struct vpc_parameter any = parameter->public;
+	any.name = parameter->name;
 	any.lowest = 0;
 	any.highest = highest_of_width(any.width);
-	return vpc_value_parse(&any, text, &parameter->public.default_value, error);
+	struct vpc_error value_error = {""};
+	int result = vpc_value_parse(&any, text, &parameter->public.default_value, &value_error);
+	if (result < 0)
+		return vpc_fail(error, result, "%s: default of parameter %.400s", object, value_error.text);
+	parameter->public.has_default = true;
+	return 0;
 }
 
 /* "type=integer;range=2..9;default=3;text=words": the text is last and may hold any character. */
@@ -182,7 +187,7 @@ static int read_tag(struct vpc_template_parameter *parameter, const char *tag, c
 			return result;
 		tag += length + (tag[length] == ';');
 	}
-	return default_word ? read_default_word(parameter, default_word, default_length, error) : 0;
+	return default_word ? read_default_word(parameter, default_word, default_length, object, error) : 0;
 }
 
 /* Width and number of elements as BTF tells; structures and what is wider than 16 bytes are taken byte by byte. */

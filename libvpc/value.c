@@ -79,6 +79,8 @@ int vpc_value_parse(const struct vpc_parameter *parameter, const char *text, str
 	struct vpc_value value = {.width = (uint8_t)parameter->width};
 	int result = 0;
 
+	if (parameter->width < 1 || parameter->width > VPC_VALUE_WIDTH)
+		return vpc_fail(error, -EINVAL, "%s: a value has 1 to %d bytes, not %u", parameter->name, VPC_VALUE_WIDTH, parameter->width);
 	switch (parameter->type) {
 	case VPC_VALUE_INTEGER:
 		if (reads_as_address(value.width, text, &value)) {

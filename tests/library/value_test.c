@@ -8,7 +8,7 @@ static const struct vpc_parameter VNI = INTEGER(4, 2, 16777215), U8 = INTEGER(1,
 static const struct vpc_parameter U64 = INTEGER(8, 0, UINT64_MAX), U48 = INTEGER(6, 0, (1ull << 48) - 1), U128 = INTEGER(16, 0, UINT64_MAX);
 static const struct vpc_parameter IPV4 = TYPED(VPC_VALUE_IPV4, 4), IPV6 = TYPED(VPC_VALUE_IPV6, 16), MAC = TYPED(VPC_VALUE_MAC, 6);
 static const struct vpc_parameter BYTES3 = TYPED(VPC_VALUE_BYTES, 3), BYTES16 = TYPED(VPC_VALUE_BYTES, 16);
-static const struct vpc_parameter NO_TYPE = TYPED(99, 4);
+static const struct vpc_parameter NO_TYPE = TYPED(99, 4), NO_WIDTH = TYPED(VPC_VALUE_BYTES, 0), TOO_WIDE = TYPED(VPC_VALUE_BYTES, 17);
 
 static const struct {
 	const char *description;
@@ -68,6 +68,8 @@ static const struct {
 	{"bytes, one too few",          &BYTES3, "0a0b0",                 -EINVAL, NULL,                               "'0a0b0'"},
 	{"bytes, one too many",         &BYTES3, "0a0b0c0",               -EINVAL, NULL,                               "'0a0b0c0'"},
 	{"sixteen bytes",               &BYTES16, "000102030405060708090a0b0c0d0e0f", 0, "\0\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f", "000102030405060708090a0b0c0d0e0f"},
+	{"no width",                    &NO_WIDTH, "",                    -EINVAL, NULL,                               "1 to 16"},
+	{"more than sixteen bytes",     &TOO_WIDE, "0001020304050607080910111213141516", -EINVAL, NULL,                 "1 to 16"},
 	{"unknown type",                &NO_TYPE, "1",                    -EINVAL, NULL,                               "99"},
 };
 
