@@ -232,6 +232,13 @@ static struct judgement resolve(const uint8_t target[16], int family) {
 	return (struct judgement){.faults = FAULT(UNKNOWN_NEIGHBOUR)};
 }
 
+/* Members need not be told; where a rule speaks of a member's address as well, the host may hear it. */
+static struct judgement told_to_member(const uint8_t address[16], int family) {
+	if (is_spoken_of(address, family))
+		return (struct judgement){.is_undecided = true};
+	return (struct judgement){.faults = FAULT(UNKNOWN_NEIGHBOUR)};
+}
+
 static struct judgement arp_from_pod(const struct frame *frame, uint64_t faults) {
 	const uint8_t *arp = frame->bytes + ETH_HLEN;
 	uint8_t sender[16] = {[10] = 0xff, 0xff}, target[16] = {[10] = 0xff, 0xff};
@@ -249,7 +256,7 @@ static struct judgement arp_from_pod(const struct frame *frame, uint64_t faults)
 		return (struct judgement){.verdict = IGNORED};
 	struct judgement judgement = resolve(target, 4);
 	if (get16(arp + 6) == 2 && judgement.is_answer)
-		return (struct judgement){.faults = FAULT(UNKNOWN_NEIGHBOUR)};
+		return told_to_member(target, 4);
 	return judgement;
 }
 
@@ -306,7 +313,7 @@ static struct judgement nd_from_pod(const struct packet *packet) {
 	if (is_link_local(packet->destination))
 		return (struct judgement){.verdict = PASSED};
 	struct judgement judgement = resolve(packet->destination, 6);
-	return judgement.is_answer ? (struct judgement){.faults = FAULT(UNKNOWN_NEIGHBOUR)} : judgement;
+	return judgement.is_answer ? told_to_member(packet->destination, 6) : judgement;
 }
 
 /* To a group or a link: discovery, listener reports, and nothing else. */
@@ -323,7 +330,8 @@ static struct judgement link_ipv6_from_pod(const struct packet *packet) {
 	uint64_t faults = is_group(packet->destination, 6) ? FAULT(MULTICAST) : FAULT(LINK_LOCAL);
 	if (!is_own || is_zero(packet->source, 16))
 		faults |= FAULT(FOREIGN_ADDRESS) | FAULT(FOREIGN_ND);
-	return (struct judgement){.faults = faults | FAULT(TRUNCATED) | FAULT(MALFORMED_HEADER), .may_be_ignored = packet->is_odd || is_report};
+	bool is_unreadable = packet->is_odd || packet->transport >= packet->length;
+	return (struct judgement){.faults = faults | FAULT(TRUNCATED) | FAULT(MALFORMED_HEADER), .may_be_ignored = is_report || is_unreadable};
 }
 
 /* ---- programs ---- */
