@@ -376,6 +376,26 @@ static void writes_placeholders(void **state) {
 	}
 }
 
+static void refuses_what_libbpf_rewrites(void **state) {
+	const struct vpc_placeholder placeholder = {.name = "place", .constant = 0xFEDCBA98};
+	struct vpc_template_options options = {.size = sizeof options, .placeholders = &placeholder, .placeholder_count = 1};
+	struct vpc_error error = {""};
+	struct vpc_template *template = NULL;
+	size_t length;
+	(void)state;
+	uint8_t *bytes = read_object("test_rewritten", &length);
+	assert_int_equal(vpc_template_open_memory("object", bytes, length, &options, &template, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "CO-RE"));
+	options.program = "by_source";
+	template = prepare_object("rewritten", &options);
+	struct vpc_instance *instance = load(template, "by_source", "place=7");
+	assert_int_equal(run_fd(vpc_instance_fd(instance), 7, 0), 1);
+	assert_int_equal(run_fd(vpc_instance_fd(instance), 0xFEDCBA98, 0), 2);
+	vpc_instance_free(instance);
+	vpc_template_free(template);
+	free(bytes);
+}
+
 static int count_descriptors(void) {
 	return count_entries("/proc/self/fd");
 }
@@ -413,6 +433,7 @@ int main(int count, char **arguments) {
 		cmocka_unit_test(refuses_globals_that_would_change_nothing),
 		cmocka_unit_test(resizes_maps_by_name),
 		cmocka_unit_test(writes_placeholders),
+		cmocka_unit_test(refuses_what_libbpf_rewrites),
 		cmocka_unit_test(leaks_nothing),
 		cmocka_unit_test(shares_pinned_maps_between_templates),
 	};
