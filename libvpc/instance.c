@@ -282,11 +282,14 @@ static char *describe_settings(const struct vpc_template *template, const struct
 struct vpc_instance *vpc_instance_free(struct vpc_instance *instance) {
 	if (!instance || --instance->references > 0)
 		return NULL;
-	tdelete(instance, &instance->template->instances, compare_identities);
+	struct vpc_template *template = instance->template;
+	tdelete(instance, &template->instances, compare_identities);
 	close_fd(&instance->fd);
 	free(instance->identity.assignments);
 	free(instance->values);
 	free(instance);
+	if (template->is_released && !template->instances)
+		vpc_template_free(template);
 	return NULL;
 }
 

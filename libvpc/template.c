@@ -151,6 +151,9 @@ int vpc_template_open_file(const char *path, const struct vpc_template_options *
 struct vpc_template *vpc_template_free(struct vpc_template *template) {
 	if (!template)
 		return NULL;
+	template->is_released = true;
+	if (template->instances)
+		return NULL;
 	for (size_t i = 0; i < template->program_count; i++)
 		vpc_prepared_free(template->programs[i].prepared);
 	for (size_t i = 0; i < template->parameter_count; i++) {

@@ -72,6 +72,7 @@ struct vpc_template {
 	size_t program_count;
 	struct bpf_object *object; /* NULL before vpc_template_prepare() */
 	void *instances; /* tree of instances by program and values */
+	bool is_released; /* by the caller; the last instance takes it away */
 };
 
 /* Fills template->parameters from the symbols, the BTF and the placeholders. */

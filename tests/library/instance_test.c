@@ -376,6 +376,19 @@ static void writes_placeholders(void **state) {
 	}
 }
 
+static void outlives_the_callers_template(void **state) {
+	(void)state;
+	struct vpc_template *template = prepare_object("constants", NULL);
+	struct vpc_instance *first = load(template, "read_types", "number=3"), *second = load(template, "read_types", "number=4");
+	vpc_template_free(template);
+	assert_int_equal(run(first), 3 * 64);
+	assert_string_equal(vpc_instance_values(second), "number=4");
+	assert_int_equal(strlen(vpc_template_hash(vpc_instance_template(second))), 64);
+	vpc_instance_free(first);
+	assert_int_equal(run(second), 4 * 64);
+	vpc_instance_free(second);
+}
+
 static void refuses_what_libbpf_rewrites(void **state) {
 	const struct vpc_placeholder placeholder = {.name = "place", .constant = 0xFEDCBA98};
 	struct vpc_template_options options = {.size = sizeof options, .placeholders = &placeholder, .placeholder_count = 1};
@@ -433,6 +446,7 @@ int main(int count, char **arguments) {
 		cmocka_unit_test(refuses_globals_that_would_change_nothing),
 		cmocka_unit_test(resizes_maps_by_name),
 		cmocka_unit_test(writes_placeholders),
+		cmocka_unit_test(outlives_the_callers_template),
 		cmocka_unit_test(refuses_what_libbpf_rewrites),
 		cmocka_unit_test(leaks_nothing),
 		cmocka_unit_test(shares_pinned_maps_between_templates),
