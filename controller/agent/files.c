@@ -83,9 +83,9 @@ int file_write(int folder, const char *name, const void *bytes, size_t length, e
 	if (fd < 0)
 		return -errno;
 	int result = write_all(fd, bytes, length);
-	if (result == 0 && (fsync(fd) < 0 || fstat(fd, &status) < 0))
+	if (result == 0 && ((mode != FILE_REPLACE_UNFLUSHED && fsync(fd) < 0) || fstat(fd, &status) < 0))
 		result = -errno;
-	if (result == 0 && mode == FILE_REPLACE && renameat(folder, temporary, folder, name) < 0)
+	if (result == 0 && mode != FILE_CREATE && renameat(folder, temporary, folder, name) < 0)
 		result = -errno;
 	if (result == 0 && mode == FILE_CREATE && linkat(folder, temporary, folder, name, 0) < 0)
 		result = -errno;

@@ -24,10 +24,14 @@ bool file_signature_equal(const struct file_signature *a, const struct file_sign
 /* At most FILE_LIMIT bytes (-EFBIG). *ret_bytes is terminated and freed by the caller. ret_signature may be NULL. */
 int file_read(int folder, const char *name, char **ret_bytes, size_t *ret_length, struct file_signature *ret_signature);
 
-enum file_mode { FILE_REPLACE, FILE_CREATE };
+enum file_mode {
+	FILE_REPLACE,
+	FILE_CREATE,
+	FILE_REPLACE_UNFLUSHED, /* outlives this process, perhaps not a power cut: for what ends with the machine anyway */
+};
 
 /*
- * Writes a temporary file beside it, flushes it to the disk, and moves it into place. FILE_CREATE: -EEXIST if there is
+ * Writes a temporary file beside it, flushes it to the disk (but see the mode), and moves it into place. FILE_CREATE: -EEXIST if there is
  * one of that name. ret_signature may be NULL.
  */
 int file_write(int folder, const char *name, const void *bytes, size_t length, enum file_mode mode, struct file_signature *ret_signature);

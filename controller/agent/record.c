@@ -199,7 +199,7 @@ int records_load(struct agent *agent, struct vpc_error *error) {
 int record_store(struct agent *agent, const struct record *record, struct vpc_error *error) {
 	_cleanup_(free_memory) char *file = format_text("%s.json", record->container);
 	_cleanup_(free_memory) char *text = print_record(record);
-	int result = text ? file_write(agent->state_folder, file, text, strlen(text), FILE_REPLACE, NULL) : -ENOMEM;
+	int result = text ? file_write(agent->state_folder, file, text, strlen(text), FILE_REPLACE_UNFLUSHED, NULL) : -ENOMEM;
 	return result < 0 ? fail(error, result, "cannot write %s/pods/%s: %s", agent->options.state, file, strerror(-result)) : 0;
 }
 

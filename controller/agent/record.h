@@ -29,7 +29,10 @@ char *record_key(const struct record *record);
  * or negative errno if the folder cannot be used.
  */
 int records_load(struct agent *agent, struct vpc_error *error);
-/* Writes the file, flushed, before anything is done about it. 0, or -ENOSPC and others. */
+/*
+ * Writes the file before anything is done about it. Not flushed to the disk, which would cost several milliseconds for each
+ * Pod: a sandbox does not outlive a power cut either. 0, or -ENOSPC and others.
+ */
 int record_store(struct agent *agent, const struct record *record, struct vpc_error *error);
 /* Removes the file and forgets the record. */
 void record_remove(struct agent *agent, struct record *record);
