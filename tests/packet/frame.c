@@ -119,6 +119,11 @@ static void put_arp(struct builder *builder, const struct layer *layer) {
 	memcpy(at + 24, who_ipv4(layer->target), 4);
 }
 
+static void put_options(struct builder *builder, const struct layer *layer) {
+	if (layer->options_length)
+		memcpy(append(builder, layer->options_length), layer->options, layer->options_length);
+}
+
 static void put_ipv4(struct builder *builder, const struct layer *layer) {
 	uint8_t *at = append(builder, 20);
 	at[0] = chosen(layer->version, 4) << 4 | (chosen(layer->ihl, 5 + layer->options_length / 4) & 15);
@@ -128,7 +133,7 @@ static void put_ipv4(struct builder *builder, const struct layer *layer) {
 	at[9] = chosen(layer->protocol, protocol_of(layer + 1, 4));
 	memcpy(at + 12, who_ipv4(layer->from), 4);
 	memcpy(at + 16, who_ipv4(layer->to), 4);
-	memcpy(append(builder, layer->options_length), layer->options, layer->options_length);
+	put_options(builder, layer);
 }
 
 static void put_ipv6(struct builder *builder, const struct layer *layer) {
@@ -170,7 +175,7 @@ static void put_tcp(struct builder *builder, const struct layer *layer) {
 	at[12] = chosen(layer->data_offset, 5 + layer->options_length / 4) << 4;
 	at[13] = chosen(layer->flags, TCP_SYN);
 	put16(at + 14, 65535);
-	memcpy(append(builder, layer->options_length), layer->options, layer->options_length);
+	put_options(builder, layer);
 }
 
 static void put_icmp(struct builder *builder, const struct layer *layer) {
