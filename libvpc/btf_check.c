@@ -69,10 +69,12 @@ struct entries {
 static struct entries entries_of(uint32_t kind) {
 	switch (kind) {
 	case BTF_KIND_STRUCT:
-	case BTF_KIND_UNION: return (struct entries){sizeof(struct btf_member), offsetof(struct btf_member, name_off), offsetof(struct btf_member, type)};
+	case BTF_KIND_UNION:
+		return (struct entries){sizeof(struct btf_member), offsetof(struct btf_member, name_off), offsetof(struct btf_member, type)};
 	case BTF_KIND_ENUM: return (struct entries){sizeof(struct btf_enum), offsetof(struct btf_enum, name_off), -1};
 	case BTF_KIND_ENUM64: return (struct entries){sizeof(struct btf_enum64), offsetof(struct btf_enum64, name_off), -1};
-	case BTF_KIND_FUNC_PROTO: return (struct entries){sizeof(struct btf_param), offsetof(struct btf_param, name_off), offsetof(struct btf_param, type)};
+	case BTF_KIND_FUNC_PROTO:
+		return (struct entries){sizeof(struct btf_param), offsetof(struct btf_param, name_off), offsetof(struct btf_param, type)};
 	case BTF_KIND_DATASEC: return (struct entries){sizeof(struct btf_var_secinfo), -1, offsetof(struct btf_var_secinfo, type)};
 	default: return (struct entries){0, -1, -1};
 	}
@@ -90,7 +92,8 @@ static bool are_references_valid(const struct types *types, const struct btf_typ
 	if (type->name_off >= types->string_length || (has_inner_type(kind) && type->type >= types->count))
 		return false;
 	if (kind == BTF_KIND_ARRAY)
-		return word_at(details + offsetof(struct btf_array, type)) < types->count && word_at(details + offsetof(struct btf_array, index_type)) < types->count;
+		return word_at(details + offsetof(struct btf_array, type)) < types->count &&
+		       word_at(details + offsetof(struct btf_array, index_type)) < types->count;
 	for (uint32_t i = 0; entries.stride && i < BTF_INFO_VLEN(type->info); i++) {
 		const uint8_t *entry = details + i * entries.stride;
 		if (entries.name_at >= 0 && word_at(entry + entries.name_at) >= types->string_length)
@@ -131,7 +134,8 @@ int vpc_btf_check(const char *object, const void *bytes, size_t length, struct v
 	if (header.magic != BTF_MAGIC || header.version != BTF_VERSION || header.hdr_len < sizeof header || header.hdr_len > length)
 		return vpc_fail(error, -EINVAL, "%s: section .BTF: its header is malformed", object);
 	size_t room = length - header.hdr_len;
-	if (header.type_off > room || room - header.type_off < header.type_len || header.str_off > room || room - header.str_off < header.str_len || header.type_off % 4)
+	if (header.type_off > room || room - header.type_off < header.type_len || header.str_off > room ||
+	    room - header.str_off < header.str_len || header.type_off % 4)
 		return vpc_fail(error, -EINVAL, "%s: section .BTF: types or strings lie outside its %zu bytes", object, length);
 	const uint8_t *data = (const uint8_t *)bytes + header.hdr_len, *strings = data + header.str_off;
 	if (header.str_len == 0 || strings[0] || strings[header.str_len - 1])

@@ -7,7 +7,8 @@
 
 #include "error.h"
 
-/* .BTF.ext: tables of a record size and then, for each section, its name, a count and the records. Source: kernel's Documentation/bpf/btf.rst. */
+/* .BTF.ext: tables of a record size and then, for each section, its name, a count and the records. Source: kernel's
+ * Documentation/bpf/btf.rst. */
 struct extension_header {
 	uint16_t magic;
 	uint8_t version, flags;
@@ -30,10 +31,12 @@ static uint32_t word_at(const uint8_t *bytes) {
 
 typedef int visit_record(const char *section, const uint8_t *record, void *context);
 
-static int each_record_in(const struct vpc_template *template, int table, const uint8_t *at, const uint8_t *end, visit_record *visit, void *context, struct vpc_error *error) {
+static int each_record_in(const struct vpc_template *template, int table, const uint8_t *at, const uint8_t *end, visit_record *visit,
+    void *context, struct vpc_error *error) {
 	uint32_t record_size = word_at(at);
 	if (record_size < SMALLEST_RECORD || record_size > LARGEST_RECORD || record_size % 4)
-		return vpc_fail(error, -EINVAL, "%s: section .BTF.ext: %s has records of %" PRIu32 " bytes", template->name, TABLE_NAMES[table], record_size);
+		return vpc_fail(
+		    error, -EINVAL, "%s: section .BTF.ext: %s has records of %" PRIu32 " bytes", template->name, TABLE_NAMES[table], record_size);
 	for (at += 4; at < end;) {
 		if (end - at < 8 || word_at(at + 4) == 0 || (uint64_t)(end - at - 8) / record_size < word_at(at + 4))
 			return vpc_fail(error, -EINVAL, "%s: section .BTF.ext: %s is truncated", template->name, TABLE_NAMES[table]);
@@ -83,11 +86,14 @@ static int is_place(const char *section, const uint8_t *record, void *context) {
 	return word_at(record) == place->offset && strcmp(section, place->section) == 0;
 }
 
-int vpc_core_relocation_check(const struct vpc_template *template, size_t section, uint64_t offset, const char *what, struct vpc_error *error) {
+int vpc_core_relocation_check(
+    const struct vpc_template *template, size_t section, uint64_t offset, const char *what, struct vpc_error *error) {
 	struct place place = {vpc_elf_section_name(&template->elf, section), offset};
 	int result = each_record(template, CORE, is_place, &place, error);
-	return result <= 0 ? result : vpc_fail(error, -EINVAL, "%s: %s: the instruction at %s+%" PRIu64 " is rewritten for the running kernel (CO-RE) as well", template->name, what,
-		place.section, offset);
+	return result <= 0
+	           ? result
+	           : vpc_fail(error, -EINVAL, "%s: %s: the instruction at %s+%" PRIu64 " is rewritten for the running kernel (CO-RE) as well",
+	                 template->name, what, place.section, offset);
 }
 
 static int accept(const char *section, const uint8_t *record, void *context) {
