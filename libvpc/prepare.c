@@ -193,16 +193,26 @@ static int keep_program(struct vpc_template *template, struct vpc_template_progr
 	int result = keep_instructions(template, relocated, prepared, error);
 	if (result == 0)
 		result = keep_attributes(template, relocated, options, prepared, error);
-	if (result == 0)
-		result = keep_sites(template, program->name, prepared, error);
-	for (size_t i = 0; i < template->parameter_count && result == 0; i++)
-		if (template->parameters[i].public.site == VPC_SITE_PLACEHOLDER)
-			result = keep_placeholder(template, program, prepared, i, error);
 	if (result < 0)
 		return result;
 	program->prepared = prepared;
 	prepared = NULL;
 	return 0;
+}
+
+/* Once the object is loaded: before, libbpf 1.5 does not tell the maps' descriptors. */
+static int find_sites(const struct vpc_template *template, struct vpc_error *error) {
+	int result = 0;
+	for (size_t p = 0; p < template->program_count && result == 0; p++) {
+		const struct vpc_template_program *program = &template->programs[p];
+		if (!program->prepared)
+			continue;
+		result = keep_sites(template, program->name, program->prepared, error);
+		for (size_t i = 0; i < template->parameter_count && result == 0; i++)
+			if (template->parameters[i].public.site == VPC_SITE_PLACEHOLDER)
+				result = keep_placeholder(template, program, program->prepared, i, error);
+	}
+	return result;
 }
 
 /* Called by libbpf for each program of every object that is loaded while the handlers stand. */
@@ -326,7 +336,9 @@ static int open_and_load(struct vpc_template *template, const struct vpc_prepare
 	if (result < 0)
 		return result;
 	result = bpf_object__load(template->object);
-	return result < 0 ? fail_with_words(template, "its maps and programs cannot be made", result, error) : 0;
+	if (result < 0)
+		return fail_with_words(template, "its maps and programs cannot be made", result, error);
+	return find_sites(template, error);
 }
 
 /* What libbpf loaded does nothing, and is not kept. */
