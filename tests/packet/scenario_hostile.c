@@ -60,8 +60,11 @@ void flows_are_held_to_the_quota(void **state) {
 	assert_true(wire_receive(WIRE_PEER, &got, DEADLINE));
 	int probe = open_socket(world.node_namespace, SOCK_DGRAM, GATEWAY, 4, 0); /* nor does the node ask for a share */
 	connect_to(probe, POD, 4, 9);
+	drain();
 	assert_int_equal(send(probe, "x", 1, 0), 1);
 	assert_true(wire_receive(WIRE_POD, &got, DEADLINE));
+	wait_for_drops(TRIED - QUOTA + 1, &count);
+	assert_int_equal(count, TRIED - QUOTA + 1);
 	close(probe);
 }
 
