@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -77,6 +78,49 @@ int vpc_datapath_forget_flows(struct vpc_datapath *datapath, uint32_t network, c
 	int result = vpc_map_read(flows, is_flow_of, &owner, &entries, error);
 	for (size_t i = 0; i < entries.count && result >= 0; i++)
 		result = forget(datapath, vpc_entry_key(&entries, i), true, error);
+	return result < 0 ? result : 0;
+}
+
+/* As is_allowed() of bpf/rule.h decides. */
+static bool is_allowed(const struct vpc_rule *rule, uint8_t protocol, uint16_t port) {
+	bool has_ports = protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
+	for (uint32_t i = 0; i < rule->count && i < VPC_RULE_PORTS; i++) {
+		const struct vpc_port_range *range = &rule->ports[i];
+		if (!range->protocol || (range->protocol == protocol && (!has_ports || (port >= range->first && port <= range->last))))
+			return true;
+	}
+	return false;
+}
+
+static bool is_still_allowed(struct vpc_datapath *datapath, const struct vpc_flow_key *flow, bool from) {
+	struct vpc_rule_key key = {
+		.prefix_length = 64 + 128,
+		.network = htonl(flow->network),
+		.direction = htonl(from ? VPC_RULE_ALLOW_FROM : VPC_RULE_ALLOW),
+	};
+	struct vpc_rule rule;
+	memcpy(key.address, &flow->peer, sizeof key.address);
+	return vpc_map_get(vpc_datapath_map(datapath, VPC_MAP_rules), &key, &rule) == 0 &&
+		is_allowed(&rule, flow->protocol, ntohs(from ? flow->pod_port : flow->peer_port));
+}
+
+static bool began_by_rule(const void *key, const void *value, const void *network) {
+	return ((const struct vpc_flow_key *)key)->network == *(const uint32_t *)network && ((const struct vpc_flow *)value)->origin != VPC_FLOW_NODE;
+}
+
+int vpc_datapath_forget_disallowed(struct vpc_datapath *datapath, uint32_t network, struct vpc_error *error) {
+	const struct vpc_map *flows = vpc_datapath_map(datapath, VPC_MAP_flows);
+	_cleanup_(vpc_entries_free) struct vpc_entries entries = VPC_ENTRIES_EMPTY(flows);
+	uint64_t count = 0;
+	if (vpc_map_get(vpc_datapath_map(datapath, VPC_MAP_network_flows), &network, &count) || count == 0)
+		return 0; /* spares the reading of the whole table */
+	int result = vpc_map_read(flows, began_by_rule, &network, &entries, error);
+	for (size_t i = 0; i < entries.count && result >= 0; i++) {
+		const struct vpc_flow_key *key = vpc_entry_key(&entries, i);
+		const struct vpc_flow *flow = vpc_entry_value(&entries, i);
+		if (!is_still_allowed(datapath, key, flow->origin == VPC_FLOW_ALLOW_FROM))
+			result = forget(datapath, key, true, error);
+	}
 	return result < 0 ? result : 0;
 }
 

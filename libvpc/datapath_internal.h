@@ -171,6 +171,8 @@ size_t vpc_pod_addresses(const struct vpc_pod *pod, uint8_t ret_addresses[2][16]
 int vpc_datapath_put_network(struct vpc_datapath *datapath, uint32_t network, struct vpc_error *error);
 /* Forgets the network with what is counted by it. */
 int vpc_datapath_delete_network(struct vpc_datapath *datapath, uint32_t network, struct vpc_error *error);
+/* Removes the flows that began by a rule of the network which no longer stands. */
+int vpc_datapath_forget_disallowed(struct vpc_datapath *datapath, uint32_t network, struct vpc_error *error);
 /* Forgets the flows of the network with this Pod's address (16 bytes). */
 int vpc_datapath_forget_flows(struct vpc_datapath *datapath, uint32_t network, const uint8_t address[16], struct vpc_error *error);
 

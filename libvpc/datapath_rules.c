@@ -169,5 +169,6 @@ int vpc_datapath_set_rules(struct vpc_datapath *datapath, enum vpc_encapsulation
 	int result = vpc_network_check(encapsulation, network_id, error);
 	result = result ?: want_rules(network, rules, count, &wanted, error);
 	result = result ?: vpc_map_read(map, is_of_network, &network, &present, error);
-	return result ?: vpc_map_make_exact(map, &present, &wanted, error);
+	result = result ?: vpc_map_make_exact(map, &present, &wanted, error);
+	return result < 0 ? result : vpc_datapath_forget_disallowed(datapath, network, error);
 }

@@ -16,6 +16,7 @@
 
 #define SETTLE_MS 2
 #define CHECK_MS 2000  /* what was removed or displaced is back within 5 s */
+#define SWEEP_FLOWS 16384 /* looked at in each round: a full table within four */
 #define TABLE_MS 30000 /* maps are compared anew although nothing changed here */
 
 struct reconciler {
@@ -190,12 +191,9 @@ int reconciler_detach(struct reconciler *reconciler, struct record *record, stru
 int reconciler_attach(struct reconciler *reconciler, struct record *record, struct vpc_error *error) {
 	struct agent *agent = reconciler->agent;
 	struct vpc_timing timing = {0};
-	struct vpc_error ignored;
 	int result = vpc_datapath_put_pod(agent->datapath, &record->pod, &timing, error);
-	if (result < 0) {
-		vpc_datapath_delete_pod(agent->datapath, &record->pod, &ignored);
-		return result;
-	}
+	if (result < 0)
+		return result; /* confined, or as it was before: never open */
 	record->attached = true;
 	applied_of(reconciler, record->pod.encapsulation, record->pod.network_id)->used = false;
 	apply_network(reconciler, record);
@@ -327,6 +325,8 @@ static void look_often(uv_timer_t *timer) {
 			complain("agent", "NodeNotRepaired", &error);
 		else if (repairs > 0)
 			log_event(LOG_WARNING, "agent", "NodeRepaired", "%d of the node's programs and pins had been removed or displaced", repairs);
+		if (vpc_datapath_sweep(agent->datapath, SWEEP_FLOWS, &error) < 0)
+			complain("agent", "FlowsNotSwept", &error);
 		firewall_keep(agent);
 		check_records(reconciler);
 	}

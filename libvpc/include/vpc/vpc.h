@@ -333,7 +333,10 @@ struct vpc_rule_spec {
 	uint8_t protocol;     /* IPPROTO_*; 0: all */
 	uint16_t first_port, last_port; /* 0, 65535: all */
 };
-/* Makes the rules of one network exactly these; a packet meets either the old rules or the new ones for each prefix. */
+/*
+ * Makes the rules of one network exactly these; a packet meets either the old rules or the new ones for each prefix.
+ * Remembered flows that no rule allows any more are forgotten.
+ */
 VPC_API int vpc_datapath_set_rules(struct vpc_datapath *datapath, enum vpc_encapsulation encapsulation, uint32_t network_id, const struct vpc_rule_spec *rules, size_t count, struct vpc_error *error);
 
 /* Compares programs and pins of the node itself (from_vxlan, from_trunk, steps) and repairs; returns the number of repairs. */
