@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define RETRY_MS 1000
+#define SETTLE_MS 20 /* Pods that come together are published together, and none of their ADDs waits behind that */
 
 /* One VPC with Pods, or Pods to be, on this node. */
 struct publication {
@@ -188,7 +189,7 @@ static void look_at_all(uv_timer_t *timer) {
 
 void publisher_wake(struct publisher *publisher) {
 	if (publisher && !uv_is_active((uv_handle_t *)&publisher->soon))
-		uv_timer_start(&publisher->soon, look_at_all, 1, 0);
+		uv_timer_start(&publisher->soon, look_at_all, SETTLE_MS, 0);
 }
 
 void publisher_reserve(struct publisher *publisher, const struct object *vpc, enum vpc_encapsulation encapsulation, uint32_t id) {
