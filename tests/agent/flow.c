@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A flow of numbered UDP packets, and what became of it.
+ *
+ *	flow send NAME PORT ADDRESS...
+ *		sends one packet a millisecond to each address, numbered from 0; on SIGTERM prints how many each address got
+ *	flow receive NAME PORT
+ *		prints "listening"; on SIGTERM, once no more packets come, prints for each family
+ *		"FAMILY received=N missing=N repeated=N first_missing=N" of the packets of NAME, and "foreign=N" of all others;
+ *		missing are those below the highest number that came, received counts each number once
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define INTERVAL_NANOSECONDS 1000000
+#define LONGEST_DELAY_NANOSECONDS 50000000
+#define MOST_ADDRESSES 16
+#define MOST_NUMBERS (1 << 20)
+#define QUIET_MILLISECONDS 300
+#define ROOM_BYTES (64 << 20)
+
+enum family { IPV4, IPV6, FAMILIES };
+static const char *const FAMILY_NAMES[FAMILIES] = {"IPv4", "IPv6"};
+
+struct packet {
+	char name[16];
+	uint32_t family; /* enum family */
+	uint32_t number;
+};
+
+struct target {
+	int fd;
+	enum family family;
+};
+
+struct stream {
+	uint8_t seen[MOST_NUMBERS];
+	uint32_t received, repeated, end; /* end: one above the highest number */
+};
+
+static volatile sig_atomic_t ending;
+
+static void end(int signal) {
+	(void)signal;
+	ending = 1;
+}
+
+static _Noreturn void give_up(const char *what) {
+	perror(what);
+	exit(EXIT_FAILURE);
+}
+
+static struct packet packet_of(const char *name) {
+	struct packet packet = {0};
+	snprintf(packet.name, sizeof packet.name, "%s", name);
+	return packet;
+}
+
+/* ---- send ---- */
+
+static struct sockaddr_in6 resolve(const char *text, uint16_t port, enum family *ret_family) {
+	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	char mapped[INET6_ADDRSTRLEN];
+	*ret_family = strchr(text, ':') ? IPV6 : IPV4;
+	snprintf(mapped, sizeof mapped, "%s%s", *ret_family == IPV4 ? "::ffff:" : "", text);
+	if (inet_pton(AF_INET6, mapped, &address.sin6_addr) != 1) {
+		fprintf(stderr, "%s is not an address\n", text);
+		exit(EXIT_FAILURE);
+	}
+	return address;
+}
+
+/* Its own socket for each address: what the network says about one must not fail the packets to another. */
+static struct target open_target(const char *text, uint16_t port) {
+	struct target target = {.fd = socket(AF_INET6, SOCK_DGRAM, 0)};
+	struct sockaddr_in6 address = resolve(text, port, &target.family);
+	if (target.fd < 0 || connect(target.fd, (struct sockaddr *)&address, sizeof address) < 0)
+		give_up(text);
+	return target;
+}
+
+/* An error of an earlier packet, such as port unreachable, is told in place of sending: once more then. */
+static void send_packet(const struct target *target, struct packet *packet) {
+	packet->family = target->family;
+	for (int attempt = 0; attempt < 3; attempt++)
+		if (send(target->fd, packet, sizeof *packet, 0) == sizeof *packet)
+			return;
+	give_up("send");
+}
+
+/* Keeps the rate on a busy machine too, but no delay ends in a burst that overruns the kernel's queues. */
+static void pace(struct timespec *next) {
+	struct timespec now;
+	next->tv_nsec += INTERVAL_NANOSECONDS;
+	if (next->tv_nsec >= 1000000000) {
+		next->tv_nsec -= 1000000000;
+		next->tv_sec++;
+	}
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, next, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if ((now.tv_sec - next->tv_sec) * 1000000000L + now.tv_nsec - next->tv_nsec > LONGEST_DELAY_NANOSECONDS)
+		*next = now;
+}
+
+static int send_flow(const char *name, uint16_t port, char **addresses, int count) {
+	struct target targets[MOST_ADDRESSES];
+	struct packet packet = packet_of(name);
+	struct timespec next;
+	for (int i = 0; i < count; i++)
+		targets[i] = open_target(addresses[i], port);
+	signal(SIGTERM, end);
+	clock_gettime(CLOCK_MONOTONIC, &next);
+	for (; !ending && packet.number < MOST_NUMBERS; packet.number++) {
+		for (int i = 0; i < count; i++)
+			send_packet(&targets[i], &packet);
+		pace(&next);
+	}
+	printf("%u\n", packet.number);
+	return EXIT_SUCCESS;
+}
+
+/* ---- receive ---- */
+
+static int listen_on(uint16_t port) {
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, 0), off = 0, room = ROOM_BYTES;
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) < 0 ||
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0 || bind(fd, (struct sockaddr *)&any, sizeof any) < 0)
+		give_up("listen");
+	return fd;
+}
+
+static void note(struct stream *stream, uint32_t number) {
+	if (stream->seen[number])
+		stream->repeated++;
+	else
+		stream->received++;
+	stream->seen[number] = 1;
+	if (number >= stream->end)
+		stream->end = number + 1;
+}
+
+static void report(const char *family, const struct stream *stream) {
+	uint32_t first = 0;
+	while (first < stream->end && stream->seen[first])
+		first++;
+	printf("%s received=%u missing=%u repeated=%u first_missing=%u\n", family, stream->received, stream->end - stream->received, stream->repeated, first);
+}
+
+static int receive_flow(const char *name, uint16_t port) {
+	static struct stream streams[FAMILIES];
+	struct packet packet, own = packet_of(name);
+	uint32_t foreign = 0;
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	struct pollfd waited[] = {{listen_on(port), POLLIN, 0}, {signalfd(-1, &signals, 0), POLLIN, 0}};
+	printf("listening\n");
+	fflush(stdout);
+	for (bool told = false; poll(waited, told ? 1 : 2, told ? QUIET_MILLISECONDS : -1) > 0;) {
+		told = told || waited[1].revents;
+		for (ssize_t size; (size = recv(waited[0].fd, &packet, sizeof packet, 0)) >= 0;) {
+			bool is_own = size == sizeof packet && memcmp(packet.name, own.name, sizeof own.name) == 0;
+			if (is_own && packet.family < FAMILIES && packet.number < MOST_NUMBERS)
+				note(&streams[packet.family], packet.number);
+			else
+				foreign++;
+		}
+	}
+	for (int family = 0; family < FAMILIES; family++)
+		report(FAMILY_NAMES[family], &streams[family]);
+	printf("foreign=%u\n", foreign);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv) {
+	if (argc > 4 && argc <= 4 + MOST_ADDRESSES && strcmp(argv[1], "send") == 0)
+		return send_flow(argv[2], (uint16_t)atoi(argv[3]), argv + 4, argc - 4);
+	if (argc == 4 && strcmp(argv[1], "receive") == 0)
+		return receive_flow(argv[2], (uint16_t)atoi(argv[3]));
+	fprintf(stderr, "usage: flow send NAME PORT ADDRESS... | flow receive NAME PORT\n");
+	return EXIT_FAILURE;
+}
