@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "error.h"
 #include "../cni_protocol.h"
@@ -23,6 +24,10 @@ struct cni_reply {
 	char *body;    /* what goes to stdout; free() */
 	size_t body_length;
 };
+
+static inline void cni_release_reply(struct cni_reply *reply) {
+	free(reply->body);
+}
 
 struct vpc_cni_header cni_request_header(const struct cni_request *request);
 

@@ -165,7 +165,7 @@ static int delete(struct call *call, int64_t deadline) {
 	if (cni_exchange(call->configuration.socket, &call->request, deadline, &reply, &error) == 0) {
 		if (reply.code)
 			fprintf(stderr, "vpc-cni: DEL: the agent says: %.*s\n", (int)reply.body_length, reply.body);
-		free(reply.body);
+		cni_release_reply(&reply);
 		return EXIT_SUCCESS;
 	}
 	fprintf(stderr, "vpc-cni: DEL: %s; queued\n", error.text);
@@ -187,14 +187,13 @@ static int answer_reply(const struct cni_reply *reply) {
 static int relay(struct call *call, int64_t deadline) {
 	const char *version = call->configuration.version;
 	struct cni_error error = {""};
-	struct cni_reply reply = {0};
+	_cleanup_(cni_release_reply) struct cni_reply reply = {0};
 	int code = cni_exchange(call->configuration.socket, &call->request, deadline, &reply, &error);
 	if (code == CNI_TRY_AGAIN && call->request.command == VPC_CNI_STATUS)
 		code = CNI_NOT_AVAILABLE;
 	if (code)
 		return answer_error(version, code, &error);
 
-	_cleanup_(free_memory) char *body = reply.body;
 	if (reply.code && reply.body_length == 0) {
 		cni_fail(&error, 0, "the agent refused with code %u and gave no reason", reply.code);
 		return answer_error(version, (int)reply.code, &error);
