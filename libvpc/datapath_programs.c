@@ -74,11 +74,12 @@ int vpc_pod_put_programs(struct vpc_datapath *datapath, const struct vpc_pod *po
 	uint64_t start = vpc_nanoseconds();
 	int result = load(datapath, pod, FROM_POD, &from_pod, error);
 	result = result ?: get_to_pod(datapath, pod, &to_pod, error);
-	uint64_t loaded = vpc_nanoseconds();
+	uint64_t loaded = vpc_nanoseconds(), patch = result ? 0 : vpc_instance_patch_time(from_pod);
 	result = result ?: vpc_attach(from_pod, pod->ifindex, VPC_INGRESS, &options, error);
 	result = result ?: vpc_attach(to_pod, pod->ifindex, VPC_EGRESS, &options, error);
 	vpc_instance_free(from_pod);
-	timing->load += loaded - start;
+	timing->patch += patch;
+	timing->load += loaded - start - patch;
 	timing->attach += vpc_nanoseconds() - loaded;
 	return result;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "bpf_syscall.h"
 #include "error.h"
@@ -37,6 +38,7 @@ struct vpc_instance {
 	int fd;
 	uint32_t id;
 	uint64_t tag;
+	uint64_t patch_time; /* nanoseconds */
 	char *values;
 };
 
@@ -211,6 +213,12 @@ static void redirect_globals(const struct vpc_prepared *prepared, const struct d
 	}
 }
 
+static uint64_t nanoseconds(void) {
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static int load_with(const union bpf_attr *attributes) {
 	int fd = -EAGAIN;
 	for (int attempt = 0; attempt < LOAD_ATTEMPTS && fd == -EAGAIN; attempt++) {
@@ -335,6 +343,7 @@ static int make_instance(struct vpc_template *template, const struct vpc_templat
 	struct vpc_prepared *prepared = program->prepared;
 	const struct vpc_value *values[VPC_MOST_SETTINGS];
 	_cleanup_(close_data_maps) struct data_maps maps = {0};
+	uint64_t start = nanoseconds();
 	int result = collect_values(template, prepared, program->name, settings, parameters, identity->count, values, error);
 	if (result < 0)
 		return result;
@@ -346,8 +355,14 @@ static int make_instance(struct vpc_template *template, const struct vpc_templat
 	if (result < 0)
 		return result;
 	redirect_globals(prepared, &maps, prepared->scratch);
+	uint64_t patch_time = nanoseconds() - start;
 	int fd = load_program(template, prepared, program->name, error);
-	return fd < 0 ? fd : keep_instance(template, program, identity, settings, parameters, fd, ret_instance, error);
+	if (fd < 0)
+		return fd;
+	result = keep_instance(template, program, identity, settings, parameters, fd, ret_instance, error);
+	if (result == 0)
+		(*ret_instance)->patch_time = patch_time;
+	return result;
 }
 
 static const struct vpc_template_program *find_program(const struct vpc_template *template, const char *name) {
@@ -397,6 +412,10 @@ uint32_t vpc_instance_id(const struct vpc_instance *instance) {
 
 uint64_t vpc_instance_tag(const struct vpc_instance *instance) {
 	return instance->tag;
+}
+
+uint64_t vpc_instance_patch_time(const struct vpc_instance *instance) {
+	return instance->patch_time;
 }
 
 const char *vpc_instance_program(const struct vpc_instance *instance) {

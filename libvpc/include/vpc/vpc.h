@@ -184,6 +184,8 @@ VPC_API struct vpc_instance *vpc_instance_free(struct vpc_instance *instance);
 VPC_API int vpc_instance_fd(const struct vpc_instance *instance);
 VPC_API uint32_t vpc_instance_id(const struct vpc_instance *instance);
 VPC_API uint64_t vpc_instance_tag(const struct vpc_instance *instance); /* as the kernel reported it at load, big-endian bytes read as a number */
+/* Nanoseconds that copying and patching took before the load that made the program. */
+VPC_API uint64_t vpc_instance_patch_time(const struct vpc_instance *instance);
 VPC_API const char *vpc_instance_program(const struct vpc_instance *instance);
 /* Every setting that is not a default, as "name=value name=value"; lives as long as the instance. */
 VPC_API const char *vpc_instance_values(const struct vpc_instance *instance);
