@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent.h"
 #include "allocator.h"
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "cni_server.h"
 #include "log.h"
 #include "publisher.h"

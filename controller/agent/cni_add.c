@@ -5,7 +5,7 @@
  */
 #include "address.h"
 #include "allocator.h"
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "cni_server.h"
 #include "links.h"
 #include "log.h"

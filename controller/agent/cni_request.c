@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cni_request.h"
 #include "address.h"
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "text.h"
 
 #include <ctype.h>

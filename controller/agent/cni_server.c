@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cni_server.h"
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "files.h"
 #include "log.h"
 #include "text.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* DEL, CHECK, STATUS and GC. */
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "cni_server.h"
 #include "links.h"
 #include "log.h"

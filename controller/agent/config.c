@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config.h"
 #include "address.h"
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "schema.h"
 #include "text.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* UIDs and generations of objects that people wrote: one record file each, `uids/vpc-red`: "UID GENERATION HASH". */
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "directory.h"
 #include "log.h"
 #include "text.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* From files to objects, and from objects to what the watcher is shown. */
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "directory.h"
 #include "document.h"
 #include "log.h"

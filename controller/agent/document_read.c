@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "document.h"
 
 #include <ctype.h>

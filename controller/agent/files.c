@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "files.h"
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "text.h"
 
 #include <dirent.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firewall.h"
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "log.h"
 #include "text.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "links.h"
 #include "address.h"
-#include "cleanup.h"
+#include "../cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>

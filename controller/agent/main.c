@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent.h"
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "log.h"
 #include "../cni_protocol.h"
 

@@ -2,7 +2,7 @@
 #include "networks.h"
 #include "address.h"
 #include "allocation.h"
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "text.h"
 
 #include <netinet/in.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node.h"
 #include "address.h"
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "firewall.h"
 #include "links.h"
 #include "log.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Every field of every kind, declared once. */
 #include "address.h"
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "schema.h"
 
 #include <ctype.h>

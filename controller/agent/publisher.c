@@ -2,7 +2,7 @@
 #include "publisher.h"
 #include "address.h"
 #include "allocation.h"
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "log.h"
 #include "text.h"
 

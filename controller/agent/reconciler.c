@@ -2,7 +2,7 @@
 #include "reconciler.h"
 #include "address.h"
 #include "allocation.h"
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "firewall.h"
 #include "links.h"
 #include "log.h"

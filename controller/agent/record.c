@@ -3,7 +3,7 @@
 #include "address.h"
 #include "agent.h"
 #include "allocation.h"
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "files.h"
 #include "log.h"
 #include "text.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The verbs of a source over a directory: queued, and done from the event loop. */
-#include "cleanup.h"
+#include "../cleanup.h"
 #include "directory.h"
 #include "document.h"
 #include "log.h"

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-#include "../../libvpc/cleanup.h"
+#include "../cleanup.h"
 
 #define LARGEST_MTU 65535
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../libvpc/cleanup.h"
+#include "../cleanup.h"
 #include "configuration.h"
 #include "error.h"
 #include "exchange.h"

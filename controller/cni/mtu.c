@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "../../libvpc/cleanup.h"
+#include "../cleanup.h"
 
 int cni_set_mtu(const char *network_namespace, const char *interface, uint32_t mtu, struct cni_error *error) {
 	struct ifreq request = {.ifr_mtu = (int)mtu};

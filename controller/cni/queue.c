@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "../../libvpc/cleanup.h"
+#include "../cleanup.h"
 
 static int failed(struct cni_error *error, const char *directory, const char *step) {
 	int code = -errno;

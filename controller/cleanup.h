@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes out of scope is released: `_cleanup_(close_fd) int fd = -1;` */
-#ifndef AGENT_CLEANUP_H
-#define AGENT_CLEANUP_H
+#ifndef CONTROLLER_CLEANUP_H
+#define CONTROLLER_CLEANUP_H
 
 #include <errno.h>
 #include <stdlib.h>
