@@ -46,7 +46,9 @@ static uint8_t *make_object(const uint8_t *input, size_t length, size_t *ret_len
 	return bytes;
 }
 
-static void write_and_open(const struct vpc_template *template) {
+/* `program` as the template was opened with: what is wrong with others was not looked at. */
+static void write_and_open(const struct vpc_template *template, const char *program) {
+	const struct vpc_template_options same = {.size = sizeof same, .program = program};
 	struct vpc_setting settings[MOST_SETTINGS];
 	struct vpc_error error;
 	size_t count = 0, length;
@@ -67,7 +69,7 @@ static void write_and_open(const struct vpc_template *template) {
 	if (vpc_template_patch(template, settings, count, &bytes, &length, &error))
 		return;
 	struct vpc_template *again = NULL;
-	if (vpc_template_open_memory("again", bytes, length, NULL, &again, &error))
+	if (vpc_template_open_memory("again", bytes, length, &same, &again, &error))
 		abort();
 	vpc_template_free(again);
 	free(bytes);
@@ -88,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length) {
 		struct vpc_error error = {""};
 		struct vpc_template *template = NULL;
 		if (vpc_template_open_memory("object", bytes, size, &options[i], &template, &error) == 0)
-			write_and_open(template);
+			write_and_open(template, options[i].program);
 		else if (template || strncmp(error.text, "object: ", 8) != 0)
 			abort();
 		vpc_template_free(template);
