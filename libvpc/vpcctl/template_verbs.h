@@ -3,24 +3,11 @@
 #ifndef VPCCTL_TEMPLATE_VERBS_H
 #define VPCCTL_TEMPLATE_VERBS_H
 
+#include "../cleanup.h"
 #include "command_line.h"
-
-#include <stdlib.h>
-#include <unistd.h>
-
-#define _cleanup_(function) __attribute__((cleanup(function)))
 
 static inline void free_template(struct vpc_template **template) {
 	vpc_template_free(*template);
-}
-
-static inline void free_memory(void *pointer) {
-	free(*(void **)pointer);
-}
-
-static inline void close_fd(int *fd) {
-	if (*fd >= 0)
-		close(*fd);
 }
 
 /* Opens the object that the command line names, with its program and placeholders. Free with vpc_template_free(). */

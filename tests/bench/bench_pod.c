@@ -259,7 +259,7 @@ static double read_number(const char *command) {
 static void measure_kernel_memory(void) {
 	double programs = read_number("bpftool -j prog show | jq '[.[] | select(.name == \"from_pod\" or .name == \"to_pod\") | .bytes_memlock + .bytes_jited] | add'");
 	double count = read_number("bpftool -j prog show | jq '[.[] | select(.name == \"from_pod\")] | length'");
-	double entries = read_number("bpftool -j map show | jq '[.[] | select(.name == \"pods\" or .name == \"members\" or .name == \"next_hops\" or .name == \"records\" or .name == \"attachments\") | .bytes_key + .bytes_value + 48] | add'");
+	double entries = read_number("bpftool -j map show | jq '[.[] | select(.name == \"pods\" or .name == \"members\" or .name == \"next_hops\" or .name == \"records\") | .bytes_key + .bytes_value + 48] | add'");
 	double each = (programs / count + entries + 2 * 256) / 1024;
 	struct bench_row row = {.name = "kernel memory of a Pod", .unit = "KiB", .value = each, .baseline = BENCH_NONE, .ratio = BENCH_NONE, .target = 24,
 		.goal = BENCH_AT_MOST, .spread_low = each, .spread_high = each};
