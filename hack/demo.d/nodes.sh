@@ -46,7 +46,7 @@ add_node() {
 
 	mkdir -p /run/nodes /run/libvpc
 	nsenter --net="/run/netns/$node" unshare --mount --propagation unchanged bash -euc "hold_node $node" </dev/null &
-	wait_for 5 "node $node" test -s "/run/nodes/$node"
+	wait_for 30 "node $node" test -s "/run/nodes/$node"
 	on "$node" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 }
 
@@ -59,7 +59,7 @@ start_agent() {
 
 is_ready_or_dead() { on "$1" test -e /run/libvpc/ready || ! kill -0 "${agents[$1]}"; }
 await_agent() {
-	wait_for 5 "agent on $1" is_ready_or_dead "$1" && on "$1" test -e /run/libvpc/ready
+	wait_for 30 "agent on $1" is_ready_or_dead "$1" && on "$1" test -e /run/libvpc/ready
 }
 
 # Every Pod manifest is a Pod: pods, node_of, vpc_of. Those of one VPC stand together.

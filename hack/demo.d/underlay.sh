@@ -5,7 +5,7 @@
 start_capture() {
 	nsenter --net=/run/netns/underlay tcpdump -i n1 -n -U --immediate-mode -B 8192 -w /run/underlay.pcap </dev/null 2>/run/tcpdump.log &
 	capture=$!
-	wait_for 5 "capture of the underlay" grep -q 'listening on' /run/tcpdump.log
+	wait_for 30 "capture of the underlay" grep -q 'listening on' /run/tcpdump.log
 }
 
 end_capture() {

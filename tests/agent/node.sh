@@ -35,7 +35,7 @@ must() {
 	echo "  $what"
 }
 
-# must_within SECONDS DESCRIPTION COMMAND...
+# must_within SECONDS DESCRIPTION COMMAND...: 30 guards against hangs only, less is what is promised
 must_within() {
 	local deadline=$((SECONDS + $1)) what=$2
 	shift 2
@@ -54,7 +54,7 @@ start_agent() {
 	rm -f /run/ready
 	nsenter --net=$node "$bin/vpc-controller" --node n1 --manifests /run/m --underlay 172.31.0.1 --uplink eth0 --state /run/state --ready-file /run/ready 2>>/run/log &
 	agent=$!
-	must_within 10 "the agent is ready" test -e /run/ready
+	must_within 30 "the agent is ready" test -e /run/ready
 }
 
 kill_agent() {
@@ -89,9 +89,17 @@ vpc() {
 	plugin "$bin/vpc-cni" "$1" "$2" <<<"{$configuration,\"type\":\"vpc-cni\",\"prevResult\":$result}" >/run/answer 2>>/run/log
 }
 
+# attach POD: ADD, again where the answer is "try again", as the kubelet does
+attach() {
+	local deadline=$((SECONDS + 30))
+	until vpc ADD "$1"; do
+		answered 11 && ((SECONDS < deadline)) || return
+	done
+}
+
 add() {
 	main ADD "$1" >"/run/result-$1"
-	vpc ADD "$1"
+	attach "$1"
 }
 
 delete() {

@@ -55,12 +55,12 @@ static void ignore_tick(uv_timer_t *timer) {
 	(void)timer;
 }
 
-/* Runs the loop until the condition holds, at most 8 s. */
+/* Runs the loop until the condition holds, at most 30 s. */
 #define UNTIL(condition) do { \
 	uv_timer_t tick; \
 	uv_timer_init(&loop, &tick); \
 	uv_timer_start(&tick, ignore_tick, 20, 20); \
-	uint64_t deadline = uv_now(&loop) + 8000; \
+	uint64_t deadline = uv_now(&loop) + 30000; \
 	while (!(condition) && uv_now(&loop) < deadline) \
 		uv_run(&loop, UV_RUN_ONCE); \
 	uv_close((uv_handle_t *)&tick, NULL); \
