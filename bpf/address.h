@@ -15,6 +15,9 @@
 #endif
 
 /* ::ffff:a.b.c.d, RFC 4291 section 2.5.5.2 */
+/* The second half of it; the first is 0. */
+#define MAPPED_IPV4(ipv4_) ((__u64)(ipv4_) << 32 | bpf_htonl(0xffff))
+
 static __always_inline void set_ipv4(struct vpc_address *address, __be32 ipv4) {
 	address->halves[0] = 0;
 	address->words[2] = bpf_htonl(0xffff);
@@ -44,7 +47,7 @@ static __always_inline int is_ipv4_multicast(__be32 ipv4) {
 
 /* ::ffff:0:0/96 stands for IPv4 in maps; in a frame of IPv6 it would pass for the other family's address (RFC 4291). */
 static __always_inline int is_mapped(const struct vpc_address *address) {
-	return !address->halves[0] && address->words[2] == bpf_htonl(0xffff);
+	return !(address->halves[0] | (address->words[2] ^ bpf_htonl(0xffff))); /* one branch */
 }
 
 /* 127/8 and ::1, which some hosts route (route_localnet) */

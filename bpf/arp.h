@@ -35,7 +35,12 @@ static __always_inline int arp_request_from_pod(struct __sk_buff *skb, struct et
 	return is_resolved_by_host(skb, &target) ? PASS : DROP(UNKNOWN_NEIGHBOUR);
 }
 
-/* from_pod has checked format and sender. */
+/* Whether the Pod speaks of itself. A question may be asked without an address: a probe (RFC 5227). */
+static __always_inline int is_own_arp(const struct arp_ipv4 *arp, const struct vpc_pod_record *pod) {
+	__be32 sender = ARP_SENDER_IP(arp);
+	return is_same_mac(arp->sender_mac, pod->mac) && (!sender || sender == pod->ipv4.words[3]);
+}
+
 static __always_inline int arp_from_pod(struct __sk_buff *skb, const struct vpc_pod_record *pod) {
 	struct cursor cursor;
 	if (open_cursor(skb, &cursor, ETH_HLEN + sizeof(struct arp_ipv4)))
@@ -44,6 +49,11 @@ static __always_inline int arp_from_pod(struct __sk_buff *skb, const struct vpc_
 	struct arp_ipv4 *arp = eth ? READ(&cursor, struct arp_ipv4) : 0;
 	if (!arp)
 		return DROP(TRUNCATED);
+	if (arp->hardware != bpf_htons(ARP_ETHERNET) || arp->protocol != bpf_htons(ETH_P_IP) || arp->hardware_length != ETH_ALEN ||
+		arp->protocol_length != 4)
+		return DROP(MALFORMED_HEADER);
+	if (!is_own_arp(arp, pod))
+		return DROP(FOREIGN_ARP);
 
 	struct vpc_address target;
 	switch (arp->operation) {

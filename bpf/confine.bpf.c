@@ -8,7 +8,7 @@
 
 SEC("tc")
 int confine(struct __sk_buff *skb) {
-	return conclude(DROP(CONFINED), 0); /* of no network: the Pod has none */
+	return conclude(skb, DROP(CONFINED), 0); /* of no network: the Pod has none */
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -9,11 +9,19 @@
 #include "drop_reasons.h"
 #include "maps.h"
 
-/* A verdict is an action of tc or, above all of them, a reason to drop. */
+/*
+ * A verdict is an action of tc or, above all of them, VERDICT_DROP. The reason stands in skb->cb: a constant in a register
+ * would make the verifier walk the end of a program once for each reason.
+ */
 #define VERDICT_DROP 0x100
-#define DROP(reason_) (VERDICT_DROP + VPC_DROP_##reason_)
+#define DROP(reason_) drop(skb, VPC_DROP_##reason_)
 #define PASS TC_ACT_UNSPEC   /* programs of others still run */
 #define CONSUMED TC_ACT_SHOT /* nobody needs the frame any more; not counted */
+
+static __always_inline int drop(struct __sk_buff *skb, enum vpc_drop_reason reason) {
+	skb->cb[2] = reason;
+	return VERDICT_DROP;
+}
 
 static __always_inline void count_drop(__u32 network, __u32 reason) {
 	struct vpc_drop_key key = {.network = network, .reason = reason};
@@ -28,10 +36,10 @@ static __always_inline void count_drop(__u32 network, __u32 reason) {
 }
 
 /* The action of tc for a verdict. */
-static __always_inline int conclude(int verdict, __u32 network) {
-	if (verdict < VERDICT_DROP)
+static __always_inline int conclude(struct __sk_buff *skb, int verdict, __u32 network) {
+	if (verdict != VERDICT_DROP)
 		return verdict;
-	count_drop(network, verdict - VERDICT_DROP);
+	count_drop(network, skb->cb[2]);
 	return TC_ACT_SHOT;
 }
 

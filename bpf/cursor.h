@@ -35,10 +35,4 @@ static __always_inline int open_cursor(struct __sk_buff *skb, struct cursor *cur
 	return cursor->at + length <= cursor->end ? 0 : -1;
 }
 
-/* The frame's first header; NULL if it does not lie in linear data, where whoever opened a cursor has seen it. */
-static __always_inline struct ethhdr *ethernet_header(const struct __sk_buff *skb) {
-	struct ethhdr *eth = (void *)(long)skb->data;
-	return (void *)(eth + 1) <= (void *)(long)skb->data_end ? eth : 0;
-}
-
 #endif

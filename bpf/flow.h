@@ -78,7 +78,7 @@ static __always_inline __u64 *flow_count(__u32 network) {
 }
 
 /* Remembers the flow that the packet begins. 0, or why there is no room. The node's own flows are not held to the quota. */
-static __always_inline int remember_flow(const struct vpc_flow_key *key, const struct packet *packet, enum flow_direction direction,
+static __always_inline int remember_flow(struct __sk_buff *skb, const struct vpc_flow_key *key, const struct packet *packet, enum flow_direction direction,
 		enum vpc_flow_origin origin) {
 	struct vpc_flow begun = {.last_seen = bpf_ktime_get_ns(), .origin = origin, .state = flow_state_of(packet, direction)};
 	struct vpc_flow *old = bpf_map_lookup_elem(&flows, key);

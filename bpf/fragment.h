@@ -22,7 +22,7 @@ static __always_inline void make_fragment_key(struct vpc_fragment_key *key, __u3
 }
 
 /* Gives a later fragment its ports. 0, or that there was no first one. */
-static __always_inline int find_first_fragment(__u32 network, struct packet *packet) {
+static __always_inline int find_first_fragment(struct __sk_buff *skb, __u32 network, struct packet *packet) {
 	struct vpc_fragment_key key;
 	make_fragment_key(&key, network, packet);
 	const struct vpc_fragment *first = bpf_map_lookup_elem(&fragments, &key);

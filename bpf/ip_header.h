@@ -10,15 +10,15 @@
 #include "headers.h"
 
 /* 0, or why the header cannot be believed. Bytes behind the packet are Ethernet's padding and none of its business. */
-static __always_inline int check_ipv4(const struct __sk_buff *skb, const struct iphdr *ip) {
+static __always_inline int check_ipv4(struct __sk_buff *skb, const struct iphdr *ip) {
 	__u8 version_length = *(const __u8 *)ip;
 	__u32 total = bpf_ntohs(ip->tot_len);
-	if (version_length < 0x45 || version_length > 0x4f || total < (version_length & 15) * 4)
+	if ((__u8)(version_length - 0x45) > 0x4f - 0x45 || total < (version_length & 15) * 4)
 		return DROP(MALFORMED_HEADER);
 	return total + ETH_HLEN > skb->len ? DROP(TRUNCATED) : 0;
 }
 
-static __always_inline int check_ipv6(const struct __sk_buff *skb, const struct ipv6hdr *ip) {
+static __always_inline int check_ipv6(struct __sk_buff *skb, const struct ipv6hdr *ip) {
 	if (*(const __u8 *)ip >> 4 != 6)
 		return DROP(MALFORMED_HEADER);
 	return bpf_ntohs(ip->payload_len) + sizeof *ip + ETH_HLEN > skb->len ? DROP(TRUNCATED) : 0;

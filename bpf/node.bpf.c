@@ -100,7 +100,7 @@ static __always_inline int read_inner(struct __sk_buff *skb, __u32 network, stru
 }
 
 /* Names the reason when the inner source does not live on the sender. */
-static __always_inline int refuse_sender(const struct vpc_address *node, __u32 network) {
+static __always_inline int refuse_sender(struct __sk_buff *skb, const struct vpc_address *node, __u32 network) {
 	struct vpc_node_key key = {.address = *node};
 	if (!bpf_map_lookup_elem(&nodes, &key))
 		return DROP(UNKNOWN_VTEP);
@@ -123,11 +123,11 @@ static __always_inline int judge_from_vxlan(struct __sk_buff *skb, __u32 *ret_ne
 
 	const struct vpc_member *source = bpf_map_lookup_elem(&members, &inner.source);
 	if (!source || !is_same_address(&source->node, &node) || is_no_address(&node))
-		return refuse_sender(&node, *ret_network);
+		return refuse_sender(skb, &node, *ret_network);
 	const struct vpc_member *destination = bpf_map_lookup_elem(&members, &inner.destination);
 	if (!destination || !destination->ifindex)
 		return DROP(FOREIGN_INNER_DESTINATION);
-	return deliver_to_pod(skb, destination);
+	return deliver_to_pod(skb, inner.eth, destination);
 }
 
 /* Whoever can send to the node chooses the identifier: drops are counted by those in use, and the others together. */
@@ -139,9 +139,7 @@ SEC("tc")
 int from_vxlan(struct __sk_buff *skb) {
 	__u32 network = 0;
 	int verdict = judge_from_vxlan(skb, &network);
-	if (verdict < VERDICT_DROP)
-		return verdict;
-	return conclude(verdict, counted_network(network));
+	return verdict == VERDICT_DROP ? conclude(skb, verdict, counted_network(network)) : verdict;
 }
 
 /* The VLAN of the frame's outer tag, by which `networks` knows it if it is claimed; 0 if it has none of 802.1Q. */
@@ -174,7 +172,7 @@ static __always_inline int judge_from_trunk(struct __sk_buff *skb, __u32 network
 	if (!destination || !destination->ifindex)
 		return DROP(FOREIGN_INNER_DESTINATION);
 	set_mac(inner.eth->h_source, source->mac);
-	return deliver_to_pod(skb, destination);
+	return deliver_to_pod(skb, inner.eth, destination);
 }
 
 SEC("tc")
@@ -184,7 +182,7 @@ int from_trunk(struct __sk_buff *skb) {
 		learn_from_underlay(skb);
 	if (!network || !bpf_map_lookup_elem(&networks, &network))
 		return PASS;
-	return conclude(judge_from_trunk(skb, network), network);
+	return conclude(skb, judge_from_trunk(skb, network), network);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -44,7 +44,7 @@ static __always_inline int begin_flow(struct __sk_buff *skb, const struct vpc_fl
 	const struct vpc_rule *rule = find_rule(key->network, is_out ? VPC_RULE_ALLOW : VPC_RULE_ALLOW_FROM, &key->peer);
 	if (!rule || !is_allowed(skb, rule, packet->protocol, packet->destination_port))
 		return is_out ? DROP(NOT_A_MEMBER) : DROP(NOT_ALLOWED_IN);
-	int verdict = remember_flow(key, packet, direction, is_out ? VPC_FLOW_ALLOW : VPC_FLOW_ALLOW_FROM);
+	int verdict = remember_flow(skb, key, packet, direction, is_out ? VPC_FLOW_ALLOW : VPC_FLOW_ALLOW_FROM);
 	return verdict ? verdict : PASS;
 }
 
@@ -52,7 +52,7 @@ static __always_inline int begin_flow(struct __sk_buff *skb, const struct vpc_fl
 static __always_inline int judge_flow(struct __sk_buff *skb, __u32 network, struct packet *packet, enum flow_direction direction) {
 	struct vpc_flow_key key;
 	if (packet->fragment == FRAGMENT_LATER) {
-		int missing = find_first_fragment(network, packet);
+		int missing = find_first_fragment(skb, network, packet);
 		if (missing)
 			return missing;
 	}
@@ -93,7 +93,7 @@ static __always_inline int node_into_pod(struct __sk_buff *skb, const struct pac
 	make_flow_key(&key, handed_network(skb), packet, TO_POD);
 	if (follow_flow(&key, packet, TO_POD))
 		return PASS;
-	int verdict = remember_flow(&key, packet, TO_POD, VPC_FLOW_NODE);
+	int verdict = remember_flow(skb, &key, packet, TO_POD, VPC_FLOW_NODE);
 	return verdict ? verdict : PASS;
 }
 

@@ -14,7 +14,7 @@
 static __always_inline __u32 path_mtu(const struct vpc_address *node, __u32 length) {
 	__u32 first = 0;
 	const __u32 *smallest = bpf_map_lookup_elem(&smallest_path, &first);
-	if (!smallest || !*smallest || length <= *smallest)
+	if (!smallest || *smallest - 1 >= length - 1) /* 0, that there is none, becomes the largest number */
 		return NO_LIMIT;
 	const struct vpc_path *path = bpf_map_lookup_elem(&paths, node);
 	return path && bpf_ktime_get_ns() - path->learned < VPC_PATH_LIFE ? path->mtu : NO_LIMIT;

@@ -25,9 +25,12 @@
 #include "segment.h"
 #include "step.h"
 
+/* Kept in a register from the start: worked out anew at each use, the verifier would walk it as often. */
 static __always_inline __u32 pod_network(const struct pod_values *values) {
 	__u32 id = POD_VALUE(values, network_id);
-	return POD_VALUE(values, encapsulation) == VPC_ENCAPSULATION_VLAN ? VPC_NETWORK_VLAN | id : id;
+	__u32 network = POD_VALUE(values, encapsulation) == VPC_ENCAPSULATION_VLAN ? VPC_NETWORK_VLAN | id : id;
+	barrier_var(network);
+	return network;
 }
 
 static __always_inline int is_pod_ipv4(__be32 address, const struct pod_values *values) {
@@ -39,34 +42,27 @@ static __always_inline int is_pod_ipv4(__be32 address, const struct pod_values *
 static __always_inline int is_pod_ipv6(const void *address, const struct pod_values *values) {
 	const __u64 *halves = address;
 	__u64 high = POD_VALUE_AT(values, pod_ipv6, 0), low = POD_VALUE_AT(values, pod_ipv6, 8);
-	return (high | low) && halves[0] == high && halves[1] == low;
+	return (high | low) && !((halves[0] ^ high) | (halves[1] ^ low));
 }
 
 static __always_inline int too_big(struct __sk_buff *skb, __u32 network, __u32 largest) {
-	skb->cb[2] = largest;
+	skb->cb[1] = largest;
 	return continue_in(skb, VPC_STEP_TOO_BIG, network);
 }
 
-static __always_inline int from_pod_arp(struct __sk_buff *skb, struct cursor *cursor, const struct pod_values *values) {
-	struct arp_ipv4 *arp = READ(cursor, struct arp_ipv4);
-	if (!arp)
-		return DROP(TRUNCATED);
-	if (arp->hardware != bpf_htons(ARP_ETHERNET) || arp->protocol != bpf_htons(ETH_P_IP) || arp->hardware_length != ETH_ALEN ||
-		arp->protocol_length != 4)
-		return DROP(MALFORMED_HEADER);
-	__be32 sender = ARP_SENDER_IP(arp);
-	if (mac_number(arp->sender_mac) != POD_VALUE(values, pod_mac) || (sender && sender != (__be32)POD_VALUE(values, pod_ipv4)))
-		return DROP(FOREIGN_ARP);
-	return continue_in(skb, VPC_STEP_ARP, pod_network(values));
-}
+/* What is known of a packet that the Pod may send. */
+struct sent {
+	struct ethhdr *eth;
+	void *end; /* of what may be read */
+	__u64 halves[2]; /* of the destination; in registers, since the verifier tells stacks apart more strictly */
+	__u32 length;    /* of the network header */
+	__u8 protocol;
+};
 
-/* These two give the destination of a packet that the Pod may send, and 0; else a verdict. */
+/* The next two read on behind Ethernet and give 0 for a packet that goes by its destination, which they fill in; else a verdict. */
 
-static __always_inline int from_pod_ipv4(struct __sk_buff *skb, struct cursor *cursor, struct vpc_address *ret_destination,
-		const struct pod_values *values) {
-	struct iphdr *ip = READ(cursor, struct iphdr);
-	if (!ip)
-		return DROP(TRUNCATED);
+static __always_inline int from_pod_ipv4(struct __sk_buff *skb, struct sent *sent, const struct pod_values *values) {
+	struct iphdr *ip = (void *)(sent->eth + 1);
 	int verdict = check_ipv4(skb, ip);
 	if (verdict)
 		return verdict;
@@ -74,82 +70,118 @@ static __always_inline int from_pod_ipv4(struct __sk_buff *skb, struct cursor *c
 		return DROP(FOREIGN_ADDRESS);
 	if (is_ipv4_multicast(ip->daddr))
 		return DROP(MULTICAST);
-	set_ipv4(ret_destination, ip->daddr);
+	sent->halves[0] = 0;
+	sent->halves[1] = MAPPED_IPV4(ip->daddr);
+	sent->length = ip->ihl * 4;
+	sent->protocol = ip->protocol;
 	return 0;
 }
 
 /* To a group or the link, or neighbour discovery: the addresses that these may have are another matter. */
-static __always_inline int is_for_step_nd(const struct ipv6hdr *ip, const struct cursor *cursor) {
-	return is_ipv6_multicast(&ip->daddr) || is_ipv6_link_local(&ip->daddr) || may_be_nd(ip, cursor);
+static __always_inline int is_for_step_nd(struct __sk_buff *skb, const struct ipv6hdr *ip) {
+	__u8 type;
+	if (is_ipv6_multicast(&ip->daddr) || is_ipv6_link_local(&ip->daddr))
+		return 1;
+	if (ip->nexthdr != IPPROTO_ICMPV6)
+		return 0;
+	return bpf_skb_load_bytes(skb, ETH_HLEN + sizeof *ip, &type, 1) || is_nd_type(type);
 }
 
-/* Neighbour discovery demands a hop limit of 255 (RFC 4861): behind an extension header or in a fragment there is none. */
+#define UNTOUCHED (1ull << IPPROTO_TCP | 1ull << IPPROTO_UDP | 1ull << IPPROTO_ICMPV6)
+
+/*
+ * Neighbour discovery demands a hop limit of 255 (RFC 4861): behind an extension header or in a fragment there is none.
+ * Without a branch, of which the verifier would walk both ways. A shift counts modulo 64; no number of an extension
+ * header is one of the three modulo 64.
+ */
 static __always_inline void lower_hop_limit(struct ipv6hdr *ip) {
-	if (ip->hop_limit == 255 && ip->nexthdr != IPPROTO_TCP && ip->nexthdr != IPPROTO_UDP && ip->nexthdr != IPPROTO_ICMPV6)
-		ip->hop_limit = 254;
+	__u32 is_largest = ((__u32)ip->hop_limit + 1) >> 8;
+	ip->hop_limit -= is_largest & (__u32)(~UNTOUCHED >> (ip->nexthdr & 63));
 }
 
-static __always_inline int from_pod_ipv6(struct __sk_buff *skb, struct vpc_address *ret_destination, const struct pod_values *values) {
-	struct cursor cursor;
-	if (open_cursor(skb, &cursor, ETH_HLEN + sizeof(struct ipv6hdr)))
-		return DROP(TRUNCATED);
-	cursor.at += ETH_HLEN;
-	struct ipv6hdr *ip = READ(&cursor, struct ipv6hdr);
-	if (!ip)
+static __always_inline int from_pod_ipv6(struct __sk_buff *skb, struct sent *sent, __u32 network, const struct pod_values *values) {
+	struct ipv6hdr *ip = (void *)(sent->eth + 1);
+	if ((void *)(ip + 1) > sent->end)
 		return DROP(TRUNCATED);
 	int verdict = check_ipv6(skb, ip);
 	if (verdict)
 		return verdict;
-	if (is_for_step_nd(ip, &cursor))
-		return continue_in(skb, VPC_STEP_ND, pod_network(values));
+	if (is_for_step_nd(skb, ip))
+		return continue_in(skb, VPC_STEP_ND, network);
 	if (!is_pod_ipv6(&ip->saddr, values))
 		return DROP(FOREIGN_ADDRESS);
 	lower_hop_limit(ip);
-	set_ipv6(ret_destination, &ip->daddr);
-	return is_mapped(ret_destination) ? DROP(MALFORMED_HEADER) : 0;
+	sent->halves[0] = *(const __u64 *)&ip->daddr;
+	sent->halves[1] = *((const __u64 *)&ip->daddr + 1);
+	sent->length = sizeof *ip;
+	sent->protocol = ip->nexthdr;
+	return sent->halves[0] | ((__u32)sent->halves[1] ^ bpf_htonl(0xffff)) ? 0 : DROP(MALFORMED_HEADER); /* ::ffff:0:0/96 */
 }
 
 /* Inside the VPC a packet goes by its destination alone; whatever is no member's is the outside's. */
-static __always_inline int send_to(struct __sk_buff *skb, const struct vpc_member_key *key, const struct pod_values *values) {
-	const struct vpc_member *member = bpf_map_lookup_elem(&members, key);
+static __always_inline int send_on(struct __sk_buff *skb, const struct sent *sent, __u32 network, const struct pod_values *values) {
+	struct vpc_member_key key = {.network = network, .address.halves = {sent->halves[0], sent->halves[1]}};
+	const struct vpc_member *member = bpf_map_lookup_elem(&members, &key);
 	if (!member)
-		return continue_in(skb, VPC_STEP_OUTSIDE, pod_network(values));
+		return continue_in(skb, VPC_STEP_OUTSIDE, network);
 	if (member->ifindex)
-		return deliver_to_pod(skb, member);
-	__u32 length = segment_length(skb), largest = POD_VALUE(values, mtu);
+		return deliver_to_pod(skb, sent->eth, member);
+	__u32 length = segment_length(skb, sent->length, sent->protocol), largest = POD_VALUE(values, mtu);
 	if (length <= largest)
 		largest = path_mtu(&member->node, length);
 	if (length > largest)
-		return too_big(skb, pod_network(values), largest);
-	return encapsulate(skb, member, values);
+		return too_big(skb, network, largest);
+	return encapsulate(skb, sent->eth, member, values);
 }
 
-static __always_inline int judge_from_pod(struct __sk_buff *skb, const struct pod_values *values) {
-	struct cursor cursor;
-	struct vpc_member_key key;
-	int verdict;
-	if (skb->vlan_present)
-		return DROP(FOREIGN_TAG);
-	if (open_cursor(skb, &cursor, ETH_HLEN + sizeof(struct iphdr)))
-		return DROP(TRUNCATED);
-	struct ethhdr *eth = READ(&cursor, struct ethhdr);
-	if (!eth)
-		return DROP(TRUNCATED);
-	if (mac_number(eth->h_source) != POD_VALUE(values, pod_mac))
-		return DROP(FOREIGN_MAC);
-	switch (ETHERTYPE(eth)) {
-	case bpf_htons(ETH_P_IP): verdict = from_pod_ipv4(skb, &cursor, &key.address, values); break;
-	case bpf_htons(ETH_P_IPV6): verdict = from_pod_ipv6(skb, &key.address, values); break;
-	case bpf_htons(ETH_P_ARP): return from_pod_arp(skb, &cursor, values);
+/* Sees to it that all headers that are read here lie in linear data, as far as the frame has them. */
+static __always_inline void gather_headers(struct __sk_buff *skb) {
+	__s32 most = ETH_HLEN + sizeof(struct ipv6hdr), beyond = skb->len - most;
+	__s32 is_short = beyond >> 31;
+	barrier_var(is_short); /* the lesser of both without a branch */
+	__u32 needed = most + (beyond & is_short);
+	if (skb->data_end - skb->data < needed)
+		bpf_skb_pull_data(skb, needed);
+	barrier(); /* both ways read skb->data anew behind this, which makes them one for the verifier */
+}
+
+static __always_inline int from_pod_other(struct __sk_buff *skb, __be16 type, __u32 network) {
+	switch (type) {
+	case bpf_htons(ETH_P_ARP): return continue_in(skb, VPC_STEP_ARP, network);
 	case bpf_htons(ETH_P_8021Q):
 	case bpf_htons(ETH_P_8021AD): return DROP(FOREIGN_TAG);
 	default: return DROP(UNKNOWN_PROTOCOL);
 	}
-	if (verdict)
+}
+
+static __always_inline int judge_from_pod(struct __sk_buff *skb, __u32 network, const struct pod_values *values) {
+	int verdict;
+	if (skb->vlan_present)
+		return DROP(FOREIGN_TAG);
+	gather_headers(skb);
+	struct sent sent;
+	sent.eth = (void *)(long)skb->data;
+	sent.end = (void *)(long)skb->data_end;
+	if ((void *)(sent.eth + 1) + sizeof(struct iphdr) > sent.end)
+		return DROP(TRUNCATED);
+	if (mac_number(sent.eth->h_source) != POD_VALUE(values, pod_mac))
+		return DROP(FOREIGN_MAC);
+	__be16 type = ETHERTYPE(sent.eth);
+	if (type == bpf_htons(ETH_P_IP))
+		verdict = from_pod_ipv4(skb, &sent, values);
+	else if (type == bpf_htons(ETH_P_IPV6))
+		verdict = from_pod_ipv6(skb, &sent, network, values);
+	else
+		return from_pod_other(skb, type, network);
+	return verdict ? verdict : send_on(skb, &sent, network, values);
+}
+
+/* A drop is counted in the shared programs: rare, and every instruction here costs every Pod's start. */
+static __always_inline int leave(struct __sk_buff *skb, int verdict, __u32 network) {
+	if (verdict != VERDICT_DROP)
 		return verdict;
-	key.network = pod_network(values);
-	key.zero = 0;
-	return send_to(skb, &key, values);
+	continue_in(skb, VPC_STEP_DROP, network);
+	return TC_ACT_SHOT;
 }
 
 SEC("tc")
@@ -157,14 +189,15 @@ int from_pod(struct __sk_buff *skb) {
 	const struct pod_values *values = FIND_POD_VALUES(skb);
 	if (!values)
 		return TC_ACT_SHOT;
-	return conclude(judge_from_pod(skb, values), pod_network(values));
+	__u32 network = pod_network(values);
+	return leave(skb, judge_from_pod(skb, network, values), network);
 }
 
 /* The host's stack sends by MAC and by address; only what is the Pod's by both goes on. */
-static __always_inline int judge_to_pod(struct __sk_buff *skb, const struct pod_values *values) {
+static __always_inline int judge_to_pod(struct __sk_buff *skb, __u32 network) {
 	if (skb->vlan_present)
 		return DROP(FOREIGN_TAG);
-	return continue_in(skb, VPC_STEP_INTO_POD, pod_network(values));
+	return continue_in(skb, VPC_STEP_INTO_POD, network);
 }
 
 SEC("tc")
@@ -172,7 +205,8 @@ int to_pod(struct __sk_buff *skb) {
 	const struct pod_values *values = FIND_POD_VALUES(skb);
 	if (!values)
 		return TC_ACT_SHOT;
-	return conclude(judge_to_pod(skb, values), pod_network(values));
+	__u32 network = pod_network(values);
+	return leave(skb, judge_to_pod(skb, network), network);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

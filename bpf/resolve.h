@@ -17,7 +17,7 @@ static __always_inline const struct vpc_member *find_member(__u32 network, const
 }
 
 static __always_inline int is_next_hop(const struct __sk_buff *skb, const struct vpc_address *address) {
-	struct vpc_next_hop_key key = {.network = skb->cb[0], .ifindex = skb->cb[1], .address = *address};
+	struct vpc_next_hop_key key = {.network = skb->cb[0], .ifindex = skb->ifindex, .address = *address};
 	return bpf_map_lookup_elem(&next_hops, &key) != 0;
 }
 
@@ -51,7 +51,7 @@ static __always_inline int return_to_pod(struct __sk_buff *skb) {
 	if (bpf_skb_change_type(skb, PACKET_HOST))
 		return DROP(REDIRECT_FAILED);
 	skb->mark = 0;
-	return bpf_redirect_peer(skb->cb[1], 0);
+	return bpf_redirect_peer(skb->ifindex, 0);
 }
 
 #endif

@@ -10,20 +10,15 @@
 /*
  * Length of the largest IP packet that this frame becomes. A frame that the kernel has yet to segment counts as one
  * segment: its network and transport headers and gso_size of payload. Only TCP and UDP are segmented.
+ * `network` is the length of the network header, `protocol` what follows it.
  */
-static __always_inline __u32 segment_length(struct __sk_buff *skb) {
+static __always_inline __u32 segment_length(struct __sk_buff *skb, __u32 network, __u8 protocol) {
 	__u32 payload = skb->gso_size;
+	__u8 offset = 5 << 4;
 	if (!payload)
 		return skb->len - ETH_HLEN;
-
-	__u8 head[10];
-	if (bpf_skb_load_bytes(skb, ETH_HLEN, head, sizeof head))
-		return skb->len - ETH_HLEN;
-	int is_ipv4 = head[0] >> 4 == 4;
-	__u32 network = is_ipv4 ? (head[0] & 15) * 4 : sizeof(struct ipv6hdr);
-	if ((is_ipv4 ? head[9] : head[6]) == IPPROTO_UDP)
+	if (protocol == IPPROTO_UDP)
 		return network + 8 + payload;
-	__u8 offset = 5 << 4;
 	bpf_skb_load_bytes(skb, ETH_HLEN + network + 12, &offset, 1);
 	return network + (offset >> 4) * 4 + payload;
 }

@@ -11,7 +11,6 @@
 /* Goes on in a shared program and does not return, unless that program is missing. Runs on the Pod's host side only. */
 static __always_inline int continue_in(struct __sk_buff *skb, enum vpc_step step, __u32 network) {
 	skb->cb[0] = network;
-	skb->cb[1] = skb->ifindex;
 	bpf_tail_call(skb, &steps, step);
 	return DROP(INTERNAL);
 }
@@ -22,7 +21,7 @@ static __always_inline __u32 handed_network(const struct __sk_buff *skb) {
 
 /* The Pod whose program handed the frame over; NULL if its record is missing. */
 static __always_inline const struct vpc_pod_record *handed_pod(const struct __sk_buff *skb) {
-	struct vpc_pod_key key = {.network = skb->cb[0], .ifindex = skb->cb[1]};
+	struct vpc_pod_key key = {.network = skb->cb[0], .ifindex = skb->ifindex};
 	return bpf_map_lookup_elem(&pods, &key);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
 // The shared programs, reached by tail call from a Pod's own: all that is rare, for every Pod of the node. Who the Pod
-// is stands in its record, which the two numbers in skb->cb find (datapath_maps.h).
+// is stands in its record, which the network in skb->cb and the interface find (datapath_maps.h).
 
 #include <stddef.h>
 #include <linux/bpf.h>
@@ -20,7 +20,7 @@
 	SEC("tc") \
 	int name_(struct __sk_buff *skb) { \
 		const struct vpc_pod_record *pod = handed_pod(skb); \
-		return conclude(pod ? judge_(skb, pod) : DROP(INTERNAL), handed_network(skb)); \
+		return conclude(skb, pod ? judge_(skb, pod) : DROP(INTERNAL), handed_network(skb)); \
 	}
 
 STEP(step_arp, arp_from_pod)
@@ -28,6 +28,12 @@ STEP(step_nd, local_ipv6_from_pod)
 STEP(step_outside, outside_from_pod)
 STEP(step_too_big, answer_too_big)
 STEP(step_into_pod, into_pod)
+
+/* What a Pod's own program drops is counted here. */
+SEC("tc")
+int step_drop(struct __sk_buff *skb) {
+	return conclude(skb, VERDICT_DROP, handed_network(skb));
+}
 
 /* Run by user space, not by packets: see struct vpc_forget. */
 SEC("tc")

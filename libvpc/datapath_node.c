@@ -16,6 +16,7 @@ static const char *const STEPS[VPC_STEPS] = {
 	[VPC_STEP_OUTSIDE] = "step_outside",
 	[VPC_STEP_TOO_BIG] = "step_too_big",
 	[VPC_STEP_INTO_POD] = "step_into_pod",
+	[VPC_STEP_DROP] = "step_drop",
 };
 
 _Static_assert(VPC_STEPS <= sizeof((struct vpc_node_state *)0)->step_ids / sizeof(uint32_t), "node state is too small");
