@@ -257,15 +257,18 @@ static bool collides(const struct record *old, const struct record *new) {
 	return (memcmp(a->ipv4, none, 4) && !memcmp(a->ipv4, b->ipv4, 4)) || (memcmp(a->ipv6, none, 16) && !memcmp(a->ipv6, b->ipv6, 16));
 }
 
-/* A DEL that never came: what the main plugin gave anew no longer belongs to the old container. */
-static int remove_predecessors(struct agent *agent, const struct record *record, struct vpc_error *error) {
+/*
+ * A DEL that never came: another interface, to which the main plugin no longer leads the container or the address, is given
+ * up.
+ */
+static int give_up_others(struct agent *agent, const struct record *record, struct vpc_error *error) {
 	for (bool again = true; again;) {
 		again = false;
 		TABLE_EACH(&agent->records, entry) {
 			struct record *old = entry->value;
-			if (!collides(old, record))
+			if (old->pod.ifindex == record->pod.ifindex || !collides(old, record))
 				continue;
-			int result = reconciler_detach(agent->reconciler, old, error);
+			int result = reconciler_retire(agent->reconciler, old, error);
 			if (result < 0)
 				return result;
 			again = true;
@@ -273,6 +276,17 @@ static int remove_predecessors(struct agent *agent, const struct record *record,
 		}
 	}
 	return 0;
+}
+
+/* What the interface has of an earlier Pod is replaced there, so that it is never open: only the record goes. */
+static void replace_record(struct agent *agent, struct record *record) {
+	struct record *old = record_find_interface(agent, record->pod.ifindex);
+	if (old && strcmp(old->container, record->container)) {
+		_cleanup_(free_memory) char *key = record_key(old);
+		record_unlink(agent, old);
+		record_free(table_remove(&agent->records, key));
+	}
+	record_free(table_put(&agent->records, record->container, record));
 }
 
 static void attach(struct addition *addition, const struct object *pod) {
@@ -284,16 +298,15 @@ static void attach(struct addition *addition, const struct object *pod) {
 		end_failed(addition, code, error.text);
 		return;
 	}
-	if (remove_predecessors(agent, record, &error) < 0 || record_store(agent, record, &error) < 0) {
+	if (give_up_others(agent, record, &error) < 0 || record_store(agent, record, &error) < 0) {
 		record_free(record);
 		end_failed(addition, CNI_TRY_AGAIN, error.text);
 		return;
 	}
 	uint32_t mtu = record->pod.mtu;
-	record_free(table_put(&agent->records, record->container, record));
+	replace_record(agent, record);
 	int result = reconciler_attach(agent->reconciler, record, &error);
 	if (result < 0) {
-		record_remove(agent, record);
 		end_failed(addition,
 		    result == -ENOSPC || result == -ENOMEM || result == -EAGAIN || result == -E2BIG ? CNI_TRY_AGAIN : CNI_DATAPATH_FAILURE,
 		    error.text);

@@ -107,9 +107,11 @@ static struct object *wanted_object(const struct publication *publication) {
 static bool is_used(const struct publication *publication) {
 	if (publication->reservations)
 		return true;
-	TABLE_EACH(&publication->publisher->agent->records, entry)
-	if (!strcmp(((struct record *)entry->value)->vpc_uid, publication->vpc_uid))
-		return true;
+	TABLE_EACH(&publication->publisher->agent->records, entry) {
+		const struct record *record = entry->value;
+		if (!record->closed && !strcmp(record->vpc_uid, publication->vpc_uid))
+			return true;
+	}
 	return false;
 }
 
@@ -161,7 +163,8 @@ static void add_known(struct publisher *publisher) {
 	struct agent *agent = publisher->agent;
 	TABLE_EACH(&agent->records, entry) {
 		const struct record *record = entry->value;
-		add_publication(publisher, record->vpc_uid, record->vpc_name, record->pod.encapsulation, record->pod.network_id);
+		if (!record->closed)
+			add_publication(publisher, record->vpc_uid, record->vpc_name, record->pod.encapsulation, record->pod.network_id);
 	}
 	TABLE_EACH(&agent->objects[KIND_ENDPOINTS], entry) {
 		const struct object *object = entry->value;

@@ -2,6 +2,7 @@
 #include "reconciler.h"
 #include "address.h"
 #include "allocation.h"
+#include "attachments.h"
 #include "../cleanup.h"
 #include "firewall.h"
 #include "links.h"
@@ -178,7 +179,8 @@ int reconciler_detach(struct reconciler *reconciler, struct record *record, stru
 	struct agent *agent = reconciler->agent;
 	if (!agent->datapath)
 		return fail(error, -EAGAIN, "%s", agent->not_ready);
-	int result = vpc_datapath_delete_pod(agent->datapath, &record->pod, error);
+	int result = *record->container || !record->closed ? vpc_datapath_delete_pod(agent->datapath, &record->pod, error)
+	                                                   : attachments_remove(agent, record->pod.ifindex, error);
 	if (result < 0)
 		return result;
 	log_event(LOG_INFO, record->name, "PodDetached", "from VPC %s, container %s", record->vpc_name, record->container);
@@ -188,12 +190,43 @@ int reconciler_detach(struct reconciler *reconciler, struct record *record, stru
 	return 0;
 }
 
+/* Whatever stood there. Where it does not succeed, the next round tries again. */
+static void close_pod(struct agent *agent, struct record *record) {
+	struct vpc_error error = {""};
+	record->attached = false;
+	record->closed = true;
+	if (vpc_datapath_confine(agent->datapath, record->pod.ifindex, &error) < 0)
+		complain(record->name, "PodNotClosed", &error);
+	if (*record->container && record_store(agent, record, &error) < 0) {
+		record_unlink(agent, record); /* a restart must not attach it; the kernel's own record tells that it is closed */
+		complain(record->name, "StateNotWritten", &error);
+	}
+}
+
+int reconciler_retire(struct reconciler *reconciler, struct record *record, struct vpc_error *error) {
+	struct agent *agent = reconciler->agent;
+	if (interface_is_gone(record))
+		return reconciler_detach(reconciler, record, error);
+	_cleanup_(free_memory) char *old_key = record_key(record);
+	record_unlink(agent, record);
+	table_remove(&agent->records, old_key);
+	record->container[0] = '\0';
+	_cleanup_(free_memory) char *key = record_key(record);
+	table_put(&agent->records, key, record);
+	log_event(LOG_WARNING, record->name, "PodRetired", "interface %u stands still, but container or address are another's: closed",
+	    record->pod.ifindex);
+	close_pod(agent, record);
+	return 0;
+}
+
 int reconciler_attach(struct reconciler *reconciler, struct record *record, struct vpc_error *error) {
 	struct agent *agent = reconciler->agent;
 	struct vpc_timing timing = {0};
 	int result = vpc_datapath_put_pod(agent->datapath, &record->pod, &timing, error);
-	if (result < 0)
-		return result; /* confined, or as it was before: never open */
+	if (result < 0) {
+		close_pod(agent, record);
+		return result;
+	}
 	record->attached = true;
 	applied_of(reconciler, record->pod.encapsulation, record->pod.network_id)->used = false;
 	apply_network(reconciler, record);
@@ -255,6 +288,13 @@ static void check_record(struct reconciler *reconciler, struct record *record) {
 			complain(record->name, "PodNotDetached", &error);
 		return;
 	}
+	if (record->closed) {
+		if (!attachments_are_closed(agent, record->pod.ifindex)) {
+			log_event(LOG_WARNING, record->name, "PodClosed", "interface %u: what keeps it closed is put there", record->pod.ifindex);
+			close_pod(agent, record);
+		}
+		return;
+	}
 	if (!*record->container)
 		return; /* known from the kernel only: there is nothing to compare with */
 	bool repair = record->attached;
@@ -299,6 +339,7 @@ static bool open_datapath(struct reconciler *reconciler) {
 	}
 	if (vpc_datapath_each_pod(agent->datapath, adopt, agent, &error) < 0)
 		complain("agent", "KernelNotRead", &error);
+	attachments_compare(agent);
 	check_records(reconciler);
 	agent->not_ready[0] = '\0';
 	return true;
@@ -328,6 +369,8 @@ static void look_often(uv_timer_t *timer) {
 		if (vpc_datapath_sweep(agent->datapath, SWEEP_FLOWS, &error) < 0)
 			complain("agent", "FlowsNotSwept", &error);
 		firewall_keep(agent);
+		if (uv_now(&agent->loop) >= reconciler->forget_at)
+			attachments_compare(agent);
 		check_records(reconciler);
 	}
 	if (uv_now(&agent->loop) >= reconciler->forget_at) {

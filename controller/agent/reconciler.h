@@ -14,10 +14,15 @@ void reconciler_wake(struct reconciler *reconciler);
 
 /*
  * Attaches a Pod and gives its network the rules and remote members, at once. The record is in agent->records and on disk
- * already. 0 or negative errno; on failure nothing of the Pod is left in the kernel.
+ * already. 0 or negative errno; on failure the Pod is closed: nothing passes, and the record says so.
  */
 int reconciler_attach(struct reconciler *reconciler, struct record *record, struct vpc_error *error);
 /* Removes the Pod's kernel state, then its record; later its published endpoint. 0 or negative errno: then the record stays. */
 int reconciler_detach(struct reconciler *reconciler, struct record *record, struct vpc_error *error);
+/*
+ * Container or address of this Pod are another's now. Removes what stands of it or, while its interface does, closes that.
+ * The record may be gone afterwards. 0 or negative errno.
+ */
+int reconciler_retire(struct reconciler *reconciler, struct record *record, struct vpc_error *error);
 
 #endif

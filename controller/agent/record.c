@@ -93,6 +93,8 @@ static char *print_record(const struct record *record) {
 		char text[INET6_ADDRSTRLEN];
 		cJSON_AddItemToArray(hops, cJSON_CreateString(address_format(pod->next_hops[i], text)));
 	}
+	if (record->closed)
+		cJSON_AddTrueToObject(object, "closed");
 	char *text = cJSON_PrintUnformatted(object);
 	cJSON_Delete(object);
 	return text;
@@ -151,6 +153,7 @@ static struct record *parse_record(const char *text) {
 	            take_text(object, "name", &record->name) && take_text(object, "uid", &record->uid) &&
 	            take_text(object, "vpc", &record->vpc_name) && take_text(object, "vpcUID", &record->vpc_uid) &&
 	            take_pod(object, &record->pod);
+	record->closed = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "closed"));
 	cJSON_Delete(object);
 	return good ? steal_memory(&record) : NULL;
 }
@@ -203,11 +206,15 @@ int record_store(struct agent *agent, const struct record *record, struct vpc_er
 	return result < 0 ? fail(error, result, "cannot write %s/pods/%s: %s", agent->options.state, file, strerror(-result)) : 0;
 }
 
-void record_remove(struct agent *agent, struct record *record) {
+void record_unlink(struct agent *agent, const struct record *record) {
 	_cleanup_(free_memory) char *file = format_text("%s.json", record->container);
-	_cleanup_(free_memory) char *key = record_key(record);
 	if (*record->container && unlinkat(agent->state_folder, file, 0) < 0 && errno != ENOENT)
 		log_event(LOG_ERROR, file, "StateNotRemoved", "%s", strerror(errno));
+}
+
+void record_remove(struct agent *agent, struct record *record) {
+	_cleanup_(free_memory) char *key = record_key(record);
+	record_unlink(agent, record);
 	if (table_get(&agent->records, key) == record)
 		table_remove(&agent->records, key);
 	record_free(record);

@@ -18,6 +18,7 @@ struct record {
 	struct vpc_pod pod;
 	bool leaving;  /* DEL has come, its kernel state could not be removed yet */
 	bool attached; /* put into the datapath by this process, or found there */
+	bool closed;   /* its last ADD failed: nothing passes until DEL, GC or an ADD that succeeds */
 };
 
 struct record *record_free(struct record *record);
@@ -34,6 +35,8 @@ int records_load(struct agent *agent, struct vpc_error *error);
  * Pod: a sandbox does not outlive a power cut either. 0, or -ENOSPC and others.
  */
 int record_store(struct agent *agent, const struct record *record, struct vpc_error *error);
+/* Removes the file only. */
+void record_unlink(struct agent *agent, const struct record *record);
 /* Removes the file and forgets the record. */
 void record_remove(struct agent *agent, struct record *record);
 /* NULL if there is none. */

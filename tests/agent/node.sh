@@ -116,6 +116,7 @@ logged() { grep -q -- "$1" /run/log; }
 programs() { on_node "$bin/vpcctl" status -o json | jq -r '.attachments[] | "\(.interface) \(.program) \(.programId // .program_id // .id)"' | sort; }
 pod_programs() { programs | grep -c '_pod ' || true; }
 published() { grep -l "name: \"$1\"" /run/m/vpcendpoints/* >/dev/null; }
+no_record() { ! compgen -G '/run/state/pods/*.json' >/dev/null; }
 pod_programs_are() { [[ $(pod_programs) == "$1" ]]; }
 before=''
 same_programs() { [[ $(programs) == "$before" ]]; }
