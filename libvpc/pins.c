@@ -23,6 +23,10 @@
 #define BPF_FILE_SYSTEM 0xcafe4a11
 #define LOCK_SECONDS 10
 
+const char *vpc_pins_default(void) {
+	return DEFAULT_DIRECTORY;
+}
+
 const char *vpc_direction_name(enum vpc_direction direction) {
 	switch (direction) {
 	case VPC_INGRESS: return "ingress";
@@ -114,7 +118,7 @@ static int open_locked(const char *directory, enum vpc_pins_lock lock, int *ret_
 
 int vpc_pins_open(const char *directory, enum vpc_pins_lock lock, struct vpc_pins *ret_pins, struct vpc_error *error) {
 	struct vpc_pins pins = VPC_PINS_CLOSED;
-	directory = directory ? directory : DEFAULT_DIRECTORY;
+	directory = directory ? directory : vpc_pins_default();
 	size_t length = strlen(directory);
 	if (directory[0] != '/' || length >= sizeof pins.directory)
 		return vpc_fail(

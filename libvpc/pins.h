@@ -45,6 +45,9 @@ enum vpc_pin { VPC_PIN_LINK, VPC_PIN_NEXT_LINK, VPC_PIN_PROGRAM };
 
 #define VPC_PIN_PATH 400
 
+/* "/sys/fs/bpf/libvpc/v<layout>" */
+const char *vpc_pins_default(void);
+
 /*
  * Opens and locks the directory (NULL: the default one). -ENOENT if it is not there and not to be made; -ENOTSUP if no
  * BPF file system is mounted there; -ETIMEDOUT if another process holds the lock for ten seconds.
