@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe.h"
 
+#include <bpf/libbpf.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <linux/bpf.h>
 #include <linux/capability.h>
-#include <stdbool.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+
+#include "probe_internal.h"
+
+#define DEFAULT_UDP_PORT 14789
+#define DEFAULT_VXLAN_DEVICE "libvpc-vxlan"
+#define ENOUGH_LOCKED (64u << 20) /* bytes; the datapath's maps take less */
 
 #ifndef CAP_BPF /* kernel 5.8 */
 #define CAP_BPF 39
@@ -34,17 +44,139 @@ static bool is_in_user_namespace(void) {
 	return known && !(inside == 0 && outside == 0 && count == UINT32_MAX);
 }
 
-const char *vpc_probe_permission(char text[VPC_PERMISSION_TEXT]) {
+/* The kernel counts BPF memory against a limit of the user, and not of the cgroup, if it is older than this function. */
+static bool is_memory_limited(uint64_t *ret_limit) {
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur >= ENOUGH_LOCKED || read_capabilities() >> CAP_SYS_RESOURCE & 1)
+		return false;
+	*ret_limit = limit.rlim_cur;
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_SOCKET_FILTER, BPF_FUNC_ktime_get_coarse_ns, NULL) == 0;
+}
+
+static bool lacks_capabilities(char *text, size_t size) {
 	uint64_t capabilities = read_capabilities();
 	bool all = capabilities >> CAP_SYS_ADMIN & 1;
 	bool bpf = all || capabilities >> CAP_BPF & 1, net_admin = capabilities >> CAP_NET_ADMIN & 1;
 
 	if (!bpf || !net_admin)
-		snprintf(text, VPC_PERMISSION_TEXT, "%s%s%s is missing; run as root, or give the process CAP_BPF and CAP_NET_ADMIN",
-			bpf ? "" : "CAP_BPF", !bpf && !net_admin ? " and " : "", net_admin ? "" : "CAP_NET_ADMIN");
+		snprintf(text, size, "%s%s%s is missing", bpf ? "" : "CAP_BPF", !bpf && !net_admin ? " and " : "", net_admin ? "" : "CAP_NET_ADMIN");
 	else if (is_in_user_namespace())
-		snprintf(text, VPC_PERMISSION_TEXT, "capabilities of a user namespace do not count for BPF; run outside of it");
+		snprintf(text, size, "capabilities of a user namespace do not count for BPF");
+	else
+		return false;
+	return true;
+}
+
+const char *vpc_probe_permission(char text[VPC_PERMISSION_TEXT]) {
+	char lacking[64];
+	uint64_t limit;
+
+	if (lacks_capabilities(lacking, sizeof lacking))
+		snprintf(text, VPC_PERMISSION_TEXT, "%s; run as root outside of user namespaces, or give the process CAP_BPF and CAP_NET_ADMIN", lacking);
+	else if (is_memory_limited(&limit))
+		snprintf(text, VPC_PERMISSION_TEXT, "the limit of locked memory is %" PRIu64 " KiB, and this kernel counts BPF against it; raise it (ulimit -l unlimited)", limit >> 10);
 	else
 		snprintf(text, VPC_PERMISSION_TEXT, "a seccomp filter, security module or kernel lockdown refuses BPF; allow it for this process");
 	return text;
+}
+
+/* ---- vpc_probe() ---- */
+
+#define CHECK_AS_ENTRY(id, name, looks_at, instead, remedy, prevents) {name, instead, remedy, prevents},
+static const struct {
+	const char *name, *instead, *remedy;
+	uint32_t prevents;
+} CHECKS[] = {VPC_CHECKS(CHECK_AS_ENTRY)};
+
+/* Writes the remedy, in which UPLINK stands for the interface. */
+static void write_remedy(const struct vpc_probe *probe, const char *remedy, char *text, size_t size) {
+	const char *uplink = strstr(remedy, "UPLINK");
+	if (uplink && probe->uplink.ifindex)
+		snprintf(text, size, "%.*s%s%s", (int)(uplink - remedy), remedy, probe->uplink.name, uplink + strlen("UPLINK"));
+	else
+		snprintf(text, size, "%s", remedy);
+}
+
+static void tell(struct vpc_probe *probe, enum vpc_check_id id, enum vpc_finding finding, bool missing, const char *format, va_list arguments) {
+	char found[512], remedy[192];
+	if (probe->stopped)
+		return;
+	vsnprintf(found, sizeof found, format, arguments);
+	write_remedy(probe, finding == VPC_FINE ? "" : CHECKS[id].remedy, remedy, sizeof remedy);
+	const struct vpc_check check = {
+		.name = CHECKS[id].name,
+		.finding = finding,
+		.missing = missing,
+		.found = found,
+		.instead = missing ? CHECKS[id].instead : "",
+		.remedy = remedy,
+		.prevents = finding == VPC_FAILURE ? CHECKS[id].prevents : 0,
+	};
+	probe->stopped = probe->visit(&check, probe->context);
+}
+
+void vpc_probe_tell(struct vpc_probe *probe, enum vpc_check_id id, enum vpc_finding finding, const char *format, ...) {
+	va_list arguments;
+	va_start(arguments, format);
+	tell(probe, id, finding, false, format, arguments);
+	va_end(arguments);
+}
+
+void vpc_probe_tell_missing(struct vpc_probe *probe, enum vpc_check_id id, enum vpc_finding finding, const char *format, ...) {
+	va_list arguments;
+	va_start(arguments, format);
+	tell(probe, id, finding, true, format, arguments);
+	va_end(arguments);
+}
+
+static bool probe_capabilities(struct vpc_probe *probe) {
+	char lacking[64];
+	bool lacks = lacks_capabilities(lacking, sizeof lacking);
+	if (lacks)
+		vpc_probe_tell(probe, VPC_CHECK_CAPABILITIES, VPC_FAILURE, "%s", lacking);
+	else
+		vpc_probe_tell(probe, VPC_CHECK_CAPABILITIES, VPC_FINE, "CAP_BPF and CAP_NET_ADMIN are there");
+	return !lacks;
+}
+
+static void probe_locked_memory(struct vpc_probe *probe) {
+	uint64_t limit;
+	if (is_memory_limited(&limit))
+		vpc_probe_tell(probe, VPC_CHECK_MEMLOCK, VPC_FAILURE, "this kernel counts BPF against the limit of locked memory, which is %" PRIu64 " KiB", limit >> 10);
+	else
+		vpc_probe_tell(probe, VPC_CHECK_MEMLOCK, VPC_FINE, "no limit of locked memory is in the way");
+}
+
+static int ignore_words(enum libbpf_print_level level, const char *format, va_list arguments) {
+	(void)level, (void)format, (void)arguments;
+	return 0;
+}
+
+int vpc_probe(const struct vpc_probe_options *options, int (*visit)(const struct vpc_check *check, void *context), void *context, struct vpc_error *error) {
+	struct vpc_probe_options known = {.size = sizeof known};
+	if (options && options->size < sizeof options->size)
+		return vpc_fail(error, -EINVAL, "options.size is not set; set it to sizeof");
+	if (options)
+		memcpy(&known, options, options->size < sizeof known ? options->size : sizeof known);
+	struct vpc_probe probe = {
+		.pin_directory = known.pin_directory,
+		.udp_port = known.udp_port ? known.udp_port : DEFAULT_UDP_PORT,
+		.vxlan_device = known.vxlan_device ? known.vxlan_device : DEFAULT_VXLAN_DEVICE,
+		.visit = visit,
+		.context = context,
+	};
+	libbpf_print_fn_t print = libbpf_set_print(ignore_words);
+
+	if (probe_capabilities(&probe)) {
+		vpc_probe_bpf(&probe);
+		if (probe.has_bpf)
+			probe_locked_memory(&probe);
+	}
+	vpc_probe_mounts(&probe);
+	if (probe.has_bpf)
+		vpc_probe_datapath(&probe);
+	vpc_probe_network(&probe, known.uplink_ifindex);
+	vpc_probe_settings(&probe);
+	libbpf_set_print(print);
+	return probe.stopped;
 }

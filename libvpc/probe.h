@@ -3,7 +3,7 @@
 #ifndef VPC_PROBE_H
 #define VPC_PROBE_H
 
-#define VPC_PERMISSION_TEXT 160
+#define VPC_PERMISSION_TEXT 192
 
 /* After an EPERM of bpf() or rtnetlink: writes what is missing and the remedy. Returns text. */
 const char *vpc_probe_permission(char text[VPC_PERMISSION_TEXT]);

@@ -197,6 +197,8 @@ void print_help(const struct verb *verb) {
 	if (verb) {
 		printf("vpcctl %s%s%s [OPTION...]: %s\n\n", verb->name, verb->operand ? " " : "", verb->operand ? verb->operand : "", verb->summary);
 		print_options(verb);
+		if (verb->print_more)
+			verb->print_more();
 		printf("\nExample: %s\n", verb->example);
 		return;
 	}

@@ -17,7 +17,9 @@
 	X(USAGE, 2, "the command line is wrong") \
 	X(HELD, 3, "the hook is held by somebody else") \
 	X(NOT_FOUND, 4, "no such file, program, parameter or interface, or nothing is attached") \
-	X(NOT_PERMITTED, 5, "a permission is missing, or BPF is switched off")
+	X(NOT_PERMITTED, 5, "a permission is missing, or BPF is switched off") \
+	X(WARNED, 6, "doctor: there are warnings, and no failure") \
+	X(UNFIT, 7, "doctor: there are failures")
 
 #define EXIT_AS_ENUM(name, number, text) EXIT_##name = (number),
 enum exit_status { EXIT_STATUSES(EXIT_AS_ENUM) };
@@ -25,7 +27,7 @@ enum exit_status { EXIT_STATUSES(EXIT_AS_ENUM) };
 /* name, argument, text. */
 #define OPTIONS(X) \
 	X(PROGRAM, "program", "P", "the program in the object, by the name of its function") \
-	X(INTERFACE, "interface", "IF", "the network interface, by name") \
+	X(INTERFACE, "interface", "IF", "the network interface, by name; doctor: the uplink, instead of the one with the default route") \
 	X(DIRECTION, "direction", "D", "ingress, egress or xdp") \
 	X(HOOK, "hook", "HOOK", "tcx, clsact, xdp-native or xdp-generic instead of the best that there is") \
 	X(SET, "set", "N=V", "write the value V into parameter N; may be repeated") \
@@ -62,6 +64,7 @@ struct verb {
 	const char *example;
 	unsigned required, optional; /* options: WITH(...) | ... */
 	enum exit_status (*run)(const struct command_line *command_line);
+	void (*print_more)(void); /* at the end of its help; may be NULL */
 };
 
 extern const struct verb VERBS[];
@@ -82,5 +85,8 @@ enum exit_status attach_program(const struct command_line *command_line);
 enum exit_status detach_program(const struct command_line *command_line);
 enum exit_status show_status(const struct command_line *command_line);
 enum exit_status show_drops(const struct command_line *command_line);
+enum exit_status diagnose(const struct command_line *command_line);
+
+void print_checks(void); /* of doctor */
 
 #endif

@@ -362,6 +362,43 @@ struct vpc_drop {
 /* pin_directory NULL: the default. */
 VPC_API int vpc_drops_each(const char *pin_directory, int (*visit)(const struct vpc_drop *drop, void *context), void *context, struct vpc_error *error);
 
+/* ---- what this machine can do ---- */
+
+enum vpc_finding { VPC_FINE, VPC_WARNING, VPC_FAILURE };
+
+/* What cannot be done as long as a check finds what it found; bits. */
+enum vpc_use {
+	VPC_USE_ATTACH = 1 << 0, /* vpc_attach() to ingress and egress */
+	VPC_USE_XDP = 1 << 1,    /* vpc_attach() to XDP */
+	VPC_USE_VPCS = 1 << 2,   /* vpc_datapath_open(), and an agent on it */
+};
+
+/* What one check found. Strings live as long as the call of visit. */
+struct vpc_check {
+	const char *name;    /* "bpffs": the same in all versions. A check may tell several things, each in a call of its own */
+	enum vpc_finding finding;
+	bool missing;        /* a feature is not there; a warning or failure only if something needs it */
+	const char *found;   /* one sentence */
+	const char *instead; /* of a missing feature: what is used instead, or still works; else "" */
+	const char *remedy;  /* of warnings and failures: what to do; else "" */
+	uint32_t prevents;   /* VPC_USE_* */
+};
+
+struct vpc_probe_options {
+	size_t size;
+	const char *pin_directory; /* NULL: the default, as for vpc_attach() */
+	uint32_t uplink_ifindex;   /* 0: the interface of the default route */
+	uint16_t udp_port;         /* VXLAN; 0: 14789 */
+	const char *vxlan_device;  /* NULL: "libvpc-vxlan" */
+};
+
+/*
+ * Tries what the library needs of kernel, permissions, mounts and network, and tells what it found, until visit returns
+ * non-zero, which is returned. Features are tried, versions never compared. What is tried is closed again, hooks and
+ * devices are made in a network namespace of its own, which the calling thread enters and leaves; nothing stays.
+ */
+VPC_API int vpc_probe(const struct vpc_probe_options *options, int (*visit)(const struct vpc_check *check, void *context), void *context, struct vpc_error *error);
+
 #ifdef __cplusplus
 }
 #endif
