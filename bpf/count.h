@@ -16,6 +16,7 @@
 #define VERDICT_DROP 0x100
 #define DROP(reason_) drop(skb, VPC_DROP_##reason_)
 #define PASS TC_ACT_UNSPEC   /* programs of others still run */
+#define REDIRECTED TC_ACT_REDIRECT /* what bpf_redirect and bpf_redirect_peer give for the flags 0, known beforehand */
 #define CONSUMED TC_ACT_SHOT /* nobody needs the frame any more; not counted */
 
 static __always_inline int drop(struct __sk_buff *skb, enum vpc_drop_reason reason) {

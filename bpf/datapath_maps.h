@@ -4,7 +4,9 @@
  * host byte order unless their name or comment says otherwise; addresses and ports are in network byte order. IPv4
  * addresses are stored IPv4-mapped (::ffff:a.b.c.d), so that one map serves both families. Padding is explicit and 0.
  *
- * A change of any layout raises VPC_LAYOUT_VERSION; pins live under /sys/fs/bpf/libvpc/v<VERSION>/.
+ * A change of any layout raises VPC_LAYOUT_VERSION; pins live under /sys/fs/bpf/libvpc/v<VERSION>/. What the layout before
+ * had stands in layout_before.h then. While a node goes from one layout to the next, Pods' programs of the one call shared
+ * programs of the other: numbers of steps and what is handed over keep their meaning, new ones are appended.
  */
 #ifndef VPC_DATAPATH_MAPS_H
 #define VPC_DATAPATH_MAPS_H
@@ -13,6 +15,7 @@
 
 #ifndef VPC_LAYOUT_VERSION
 #define VPC_LAYOUT_VERSION 1
+#define VPC_LAYOUT_TEST_FIELD /* tests/layout builds layout 2, in which a key and a value have a field more */
 #endif
 
 /* A network: the VNI of a VXLAN, or this bit and the VLAN ID. 0 is no network. */
@@ -39,6 +42,7 @@ struct vpc_member_key {
 
 struct vpc_member {
 	struct vpc_address node; /* underlay address of the member's node; zeros if it lives here */
+	VPC_LAYOUT_TEST_FIELD
 	__u32 ifindex;           /* host side of its veth if it lives here, else 0 */
 	__u8 mac[6];             /* the member's own */
 	__u8 node_mac[6];        /* uplink MAC of its node; VLAN only */
@@ -116,6 +120,7 @@ struct vpc_flow_key {
 	__u8 zero[3];
 	__u16 pod_port, peer_port; /* big-endian; ICMP echo: both the identifier; else 0 */
 	__u32 zero2;
+	VPC_LAYOUT_TEST_FIELD
 	struct vpc_address pod, peer;
 };
 
@@ -180,7 +185,7 @@ struct vpc_budget {
 
 /* steps: program array of the shared programs. */
 enum vpc_step {
-	VPC_STEP_ARP,          /* from a Pod */
+	VPC_STEP_NO_IP,        /* from a Pod: ARP, and what is none of the VPC's business */
 	VPC_STEP_ND,           /* from a Pod: all ICMPv6 to link-local or multicast, MLD, unspecified source */
 	VPC_STEP_OUTSIDE,      /* from a Pod to an address that is no member */
 	VPC_STEP_TOO_BIG,      /* from a Pod: answer with an ICMP error */

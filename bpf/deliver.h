@@ -21,7 +21,8 @@ static __always_inline int deliver_to_pod(struct __sk_buff *skb, struct ethhdr *
 	set_mac(eth->h_dest, member->mac);
 	bpf_skb_change_type(skb, PACKET_HOST); /* where it cannot, the Pod refuses the frame */
 	skb->mark = 0;
-	return bpf_redirect_peer(ifindex, 0);
+	bpf_redirect_peer(ifindex, 0);
+	return REDIRECTED;
 }
 
 #endif

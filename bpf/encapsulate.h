@@ -21,7 +21,10 @@
 static __always_inline int encapsulate_vxlan(struct __sk_buff *skb, struct ethhdr *eth, const struct vpc_member *member,
 		const struct pod_values *values) {
 	int is_ipv4 = POD_VALUE(values, underlay_family) == 4;
-	struct bpf_tunnel_key key __attribute__((aligned(8))) = {.tunnel_id = POD_VALUE(values, network_id), .tunnel_ttl = OUTER_TTL};
+	struct bpf_tunnel_key key __attribute__((aligned(8)));
+	__builtin_memset(&key, 0, TUNNEL_KEY_LENGTH);
+	key.tunnel_id = POD_VALUE(values, network_id);
+	key.tunnel_ttl = OUTER_TTL;
 	if (is_ipv4)
 		key.remote_ipv4 = bpf_ntohl(member->node.words[3]); /* the helper takes host byte order */
 	else
@@ -32,7 +35,8 @@ static __always_inline int encapsulate_vxlan(struct __sk_buff *skb, struct ethhd
 	if (bpf_skb_set_tunnel_key(skb, &key, TUNNEL_KEY_LENGTH, flags))
 		return DROP(REDIRECT_FAILED);
 	skb->mark = 0;
-	return bpf_redirect(POD_VALUE(values, underlay_ifindex), 0);
+	bpf_redirect(POD_VALUE(values, underlay_ifindex), 0);
+	return REDIRECTED;
 }
 
 /* The network between the nodes sees the MACs of the nodes only; from_trunk restores those of the Pods. */
@@ -43,7 +47,8 @@ static __always_inline int encapsulate_vlan(struct __sk_buff *skb, struct ethhdr
 	if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), POD_VALUE(values, network_id)))
 		return DROP(REDIRECT_FAILED);
 	skb->mark = 0;
-	return bpf_redirect(POD_VALUE(values, underlay_ifindex), 0);
+	bpf_redirect(POD_VALUE(values, underlay_ifindex), 0);
+	return REDIRECTED;
 }
 
 static __always_inline int encapsulate(struct __sk_buff *skb, struct ethhdr *eth, const struct vpc_member *member, const struct pod_values *values) {

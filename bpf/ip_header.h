@@ -13,7 +13,8 @@
 static __always_inline int check_ipv4(struct __sk_buff *skb, const struct iphdr *ip) {
 	__u8 version_length = *(const __u8 *)ip;
 	__u32 total = bpf_ntohs(ip->tot_len);
-	if ((__u8)(version_length - 0x45) > 0x4f - 0x45 || total < (version_length & 15) * 4)
+	__u32 header = (version_length & 15) * 4;
+	if ((__u8)(version_length - 0x45) > 0x4f - 0x45 || total < header)
 		return DROP(MALFORMED_HEADER);
 	return total + ETH_HLEN > skb->len ? DROP(TRUNCATED) : 0;
 }

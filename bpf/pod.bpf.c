@@ -42,7 +42,9 @@ static __always_inline int is_pod_ipv4(__be32 address, const struct pod_values *
 static __always_inline int is_pod_ipv6(const void *address, const struct pod_values *values) {
 	const __u64 *halves = address;
 	__u64 high = POD_VALUE_AT(values, pod_ipv6, 0), low = POD_VALUE_AT(values, pod_ipv6, 8);
-	return (high | low) && !((halves[0] ^ high) | (halves[1] ^ low));
+	__u64 difference = (halves[0] ^ high) | (halves[1] ^ low);
+	barrier_var(difference); /* one branch */
+	return (high | low) && !difference;
 }
 
 static __always_inline int too_big(struct __sk_buff *skb, __u32 network, __u32 largest) {
@@ -145,15 +147,6 @@ static __always_inline void gather_headers(struct __sk_buff *skb) {
 	barrier(); /* both ways read skb->data anew behind this, which makes them one for the verifier */
 }
 
-static __always_inline int from_pod_other(struct __sk_buff *skb, __be16 type, __u32 network) {
-	switch (type) {
-	case bpf_htons(ETH_P_ARP): return continue_in(skb, VPC_STEP_ARP, network);
-	case bpf_htons(ETH_P_8021Q):
-	case bpf_htons(ETH_P_8021AD): return DROP(FOREIGN_TAG);
-	default: return DROP(UNKNOWN_PROTOCOL);
-	}
-}
-
 static __always_inline int judge_from_pod(struct __sk_buff *skb, __u32 network, const struct pod_values *values) {
 	int verdict;
 	if (skb->vlan_present)
@@ -172,7 +165,7 @@ static __always_inline int judge_from_pod(struct __sk_buff *skb, __u32 network, 
 	else if (type == bpf_htons(ETH_P_IPV6))
 		verdict = from_pod_ipv6(skb, &sent, network, values);
 	else
-		return from_pod_other(skb, type, network);
+		return continue_in(skb, VPC_STEP_NO_IP, network);
 	return verdict ? verdict : send_on(skb, &sent, network, values);
 }
 

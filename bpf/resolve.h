@@ -51,7 +51,8 @@ static __always_inline int return_to_pod(struct __sk_buff *skb) {
 	if (bpf_skb_change_type(skb, PACKET_HOST))
 		return DROP(REDIRECT_FAILED);
 	skb->mark = 0;
-	return bpf_redirect_peer(skb->ifindex, 0);
+	bpf_redirect_peer(skb->ifindex, 0);
+	return REDIRECTED;
 }
 
 #endif

@@ -16,6 +16,15 @@
 #include "step.h"
 #include "too_big.h"
 
+static __always_inline int no_ip_from_pod(struct __sk_buff *skb, const struct vpc_pod_record *pod) {
+	switch (skb->protocol) {
+	case bpf_htons(ETH_P_ARP): return arp_from_pod(skb, pod);
+	case bpf_htons(ETH_P_8021Q):
+	case bpf_htons(ETH_P_8021AD): return DROP(FOREIGN_TAG);
+	default: return DROP(UNKNOWN_PROTOCOL);
+	}
+}
+
 #define STEP(name_, judge_) \
 	SEC("tc") \
 	int name_(struct __sk_buff *skb) { \
@@ -23,7 +32,7 @@
 		return conclude(skb, pod ? judge_(skb, pod) : DROP(INTERNAL), handed_network(skb)); \
 	}
 
-STEP(step_arp, arp_from_pod)
+STEP(step_no_ip, no_ip_from_pod)
 STEP(step_nd, local_ipv6_from_pod)
 STEP(step_outside, outside_from_pod)
 STEP(step_too_big, answer_too_big)

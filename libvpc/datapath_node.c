@@ -11,7 +11,7 @@
 #include "datapath_internal.h"
 
 static const char *const STEPS[VPC_STEPS] = {
-	[VPC_STEP_ARP] = "step_arp",
+	[VPC_STEP_NO_IP] = "step_no_ip",
 	[VPC_STEP_ND] = "step_nd",
 	[VPC_STEP_OUTSIDE] = "step_outside",
 	[VPC_STEP_TOO_BIG] = "step_too_big",

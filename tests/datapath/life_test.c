@@ -72,8 +72,8 @@ static void a_restart_changes_nothing(void **state) {
 	call(vpc_datapath_confine(nodes[0].datapath, pods[3].vpc.ifindex, &error));
 	assert_true(passes(&pods[0], &pods[1], PING, false, true));
 
-	/* 5 shared, from_vxlan, from_trunk, from_pod of two Pods, to_pod of two networks, and the one that confines */
-	struct expectation settled = {.node = &nodes[0], .objects = {.programs = 5 + 2 + 2 + 2 + 1, .links = count_objects(&nodes[0]).links}};
+	/* the shared ones, from_vxlan, from_trunk, from_pod of two Pods, to_pod of two networks, and the one that confines */
+	struct expectation settled = {.node = &nodes[0], .objects = {.programs = VPC_STEPS + 2 + 2 + 2 + 1, .links = count_objects(&nodes[0]).links}};
 	assert_true(wait_for(has_objects, &settled));
 	char *before = describe_node(&nodes[0]);
 	node_close(&nodes[0]);
@@ -185,7 +185,7 @@ static void remove_pin_of_map(const char *name) {
 static void unpin_members(void) { remove_pin_of_map("members"); }
 static void unpin_state(void) { remove_pin_of_map("node"); }
 static void clear_step(void) {
-	const uint32_t step = VPC_STEP_ARP;
+	const uint32_t step = VPC_STEP_NO_IP;
 	int fd = open_map(&nodes[0], "steps");
 	assert_int_equal(bpf_map_delete_elem(fd, &step), 0);
 	close(fd);

@@ -309,7 +309,7 @@ static void load_pod(enum who who, bool is_blue, enum wire wire) {
 }
 
 static void load_steps(void) {
-	static const char *const STEPS[VPC_STEPS] = {"step_arp", "step_nd", "step_outside", "step_too_big", "step_into_pod", "step_drop"};
+	static const char *const STEPS[VPC_STEPS] = {"step_no_ip", "step_nd", "step_outside", "step_too_big", "step_into_pod", "step_drop"};
 	for (uint32_t i = 0; i < VPC_STEPS; i++) {
 		int fd = vpc_instance_fd(programs_load("steps", STEPS[i], NULL, 0));
 		put("steps", &i, &fd);

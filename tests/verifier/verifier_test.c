@@ -31,7 +31,7 @@ static const struct {
 	{"Pod, VLAN",                   "pod", VLAN DUAL_STACK,                                {"from_pod", "to_pod"}, POD_BUDGET},
 	{"what the VXLAN device brings", "node", "",                                           {"from_vxlan"},         SHARED_BUDGET},
 	{"what the trunk brings",       "node", "",                                            {"from_trunk"},         SHARED_BUDGET},
-	{"ARP",                         "steps", "",                                           {"step_arp"},           SHARED_BUDGET},
+	{"what is not IP",              "steps", "",                                           {"step_no_ip"},         SHARED_BUDGET},
 	{"neighbour discovery",         "steps", "",                                           {"step_nd"},            SHARED_BUDGET},
 	{"to the outside",              "steps", "",                                           {"step_outside"},       SHARED_BUDGET},
 	{"too big",                     "steps", "",                                           {"step_too_big"},       SHARED_BUDGET},
