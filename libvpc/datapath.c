@@ -60,10 +60,9 @@ static int open_pins(struct vpc_datapath *datapath, const struct vpc_datapath_op
 	if (result)
 		return result;
 	snprintf(datapath->pin_directory, sizeof datapath->pin_directory, "%s", pins.directory);
+	datapath->made_pins = !vpc_datapath_has_pins(datapath);
 	result = vpc_datapath_open_maps(datapath, options->flow_entries, error);
 	result = result ?: vpc_datapath_open_state(datapath, error);
-	if (result)
-		vpc_pins_remove_empty(&pins);
 	vpc_pins_close(&pins);
 	return result;
 }
@@ -73,6 +72,7 @@ static int put_device(struct vpc_datapath *datapath, struct vpc_error *error) {
 }
 
 static int make_ready(struct vpc_datapath *datapath, const struct vpc_datapath_options *options, struct vpc_error *error) {
+	struct vpc_link present;
 	int result = read_uplink(datapath, error);
 	result = result ?: open_pins(datapath, options, error);
 	if (result)
@@ -82,8 +82,20 @@ static int make_ready(struct vpc_datapath *datapath, const struct vpc_datapath_o
 		datapath->pods.list[i].is_stale = datapath->maps_are_new;
 	if (result)
 		return result;
+	datapath->made_device = vpc_link_get(0, datapath->vxlan_device, &present, NULL) == -ENODEV;
 	result = put_device(datapath, error);
 	return result < 0 ? result : vpc_datapath_put_node(datapath, error);
+}
+
+/* Takes away what an open that failed has made. What stood before it stays: Pods may depend on it. */
+static void undo(struct vpc_datapath *datapath) {
+	const struct vpc_attach_options options = vpc_datapath_attach_options(datapath);
+	if (datapath->made_device && datapath->vxlan_ifindex) {
+		vpc_detach(datapath->vxlan_ifindex, VPC_INGRESS, &options, NULL);
+		vpc_vxlan_device_delete(datapath->vxlan_device, NULL);
+	}
+	if (datapath->made_pins)
+		vpc_datapath_unpin_maps(datapath);
 }
 
 int vpc_datapath_open(const struct vpc_datapath_options *options, struct vpc_datapath **ret_datapath, struct vpc_error *error) {
@@ -96,6 +108,7 @@ int vpc_datapath_open(const struct vpc_datapath_options *options, struct vpc_dat
 	if (result >= 0)
 		result = make_ready(datapath, &known, error);
 	if (result < 0) {
+		undo(datapath);
 		vpc_datapath_free(datapath);
 		return result;
 	}

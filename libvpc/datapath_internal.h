@@ -67,6 +67,7 @@ struct vpc_datapath {
 	struct vpc_instance *confined, *forget_flow;
 	struct vpc_map maps[VPC_MAP_COUNT];
 	bool maps_are_new; /* programs that run refer to other maps: all are to be loaded anew */
+	bool made_pins, made_device; /* by this open, which takes them away again if it fails */
 	int state_fd;      /* the map `node` (datapath_node.c) */
 	struct vpc_pod_table pods;
 	struct vpc_to_pods to_pods;
@@ -104,6 +105,8 @@ int vpc_datapath_open_maps(struct vpc_datapath *datapath, uint32_t flow_entries,
 /* Pins again what somebody unpinned. Returns how many. */
 int vpc_datapath_repair_pins(struct vpc_datapath *datapath, struct vpc_error *error);
 void vpc_datapath_unpin_maps(struct vpc_datapath *datapath);
+/* Whether any map is pinned in the directory. */
+bool vpc_datapath_has_pins(const struct vpc_datapath *datapath);
 
 /* ---- datapath_node.c ---- */
 

@@ -92,6 +92,17 @@ int vpc_datapath_repair_pins(struct vpc_datapath *datapath, struct vpc_error *er
 	return result < 0 ? result : repaired;
 }
 
+bool vpc_datapath_has_pins(const struct vpc_datapath *datapath) {
+	char path[VPC_PIN_PATH];
+	map_path(datapath, "node", path);
+	bool has_pins = access(path, F_OK) == 0;
+	for (size_t i = 0; i < VPC_MAP_COUNT && !has_pins; i++) {
+		map_path(datapath, NAMES[i], path);
+		has_pins = access(path, F_OK) == 0;
+	}
+	return has_pins;
+}
+
 void vpc_datapath_unpin_maps(struct vpc_datapath *datapath) {
 	struct vpc_pins pins = VPC_PINS_CLOSED;
 	char path[VPC_PIN_PATH];
