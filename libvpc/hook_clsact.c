@@ -54,7 +54,11 @@ static int fail_netlink(
 	const struct vpc_place *place, int code, const char *what, const struct vpc_netlink *netlink, struct vpc_error *error) {
 	char text[192];
 	snprintf(text, sizeof text, "%s%s%s%s", what, netlink->reason[0] ? " (" : "", netlink->reason, netlink->reason[0] ? ")" : "");
-	return vpc_hook_fail(place, code == -ENOENT ? -ENOTSUP : code, text, error);
+	if (code != -ENOENT)
+		return vpc_hook_fail(place, code, text, error);
+	char interface[VPC_INTERFACE_TEXT];
+	return vpc_fail(error, -ENOTSUP, "%s of interface %s: %s; load the modules sch_ingress and cls_bpf, or run a kernel that has them",
+		vpc_direction_name(place->direction), vpc_interface_text(place->ifindex, interface), text);
 }
 
 static int open_netlink(const struct vpc_place *place, struct vpc_netlink *ret_netlink, struct vpc_error *error) {

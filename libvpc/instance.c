@@ -13,6 +13,7 @@
 
 #include "bpf_syscall.h"
 #include "error.h"
+#include "probe.h"
 #include "setting.h"
 
 #define VERIFIER_LOG_SIZE (1u << 20)
@@ -245,10 +246,10 @@ static void shorten_log(const char *log, char *text, size_t size) {
 /* Only now the log and the source lines: they cost more than the load itself. */
 static int load_again_for_log(const struct vpc_template *template, const struct vpc_prepared *prepared, const char *program, int code, struct vpc_error *error) {
 	_cleanup_(free_memory) char *log = calloc(1, VERIFIER_LOG_SIZE);
-	char words[320] = "";
+	char words[320] = "", permission[VPC_PERMISSION_TEXT];
 	union bpf_attr attributes = prepared->attributes;
 	if (code == -EPERM)
-		return vpc_fail(error, code, "%s: %s: the kernel refuses to load it: CAP_BPF and CAP_NET_ADMIN are needed, and BPF must not be switched off", template->name, program);
+		return vpc_fail(error, code, "%s: %s: the kernel refuses to load it: %s", template->name, program, vpc_probe_permission(permission));
 	if (log) {
 		attributes.log_buf = (uintptr_t)log;
 		attributes.log_size = VERIFIER_LOG_SIZE;

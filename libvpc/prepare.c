@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "probe.h"
 #include "template_placeholders.h"
 
 #define LOAD_IMMEDIATE_64 (BPF_LD | BPF_IMM | BPF_DW)
@@ -306,19 +307,21 @@ static int choose_parts(const struct vpc_template *template, const struct vpc_pr
 	return result;
 }
 
-static const char *remedy(int code) {
+static const char *remedy(int code, char permission[static VPC_PERMISSION_TEXT]) {
 	switch (code) {
-	case -EPERM: return "; CAP_BPF and CAP_NET_ADMIN are needed, and BPF must not be switched off (sysctl kernel.unprivileged_bpf_disabled, seccomp)";
-	case -ENOMEM: return "; is the limit of locked memory (ulimit -l) too small?";
-	case -ENOSYS: return "; this kernel has no bpf() system call";
-	default: return "";
+	case -EPERM: return vpc_probe_permission(permission);
+	case -ENOMEM: return "the kernel has no memory for them; are their sizes right for this machine?";
+	case -ENOSYS: return "this kernel has no bpf() system call (CONFIG_BPF_SYSCALL)";
+	default: return running.last_words;
 	}
 }
 
 static int fail_with_words(const struct vpc_template *template, const char *what, int code, struct vpc_error *error) {
 	if (running.result < 0)
 		return running.result; /* said already */
-	return vpc_fail(error, code, "%s: %s: %s%s%s%s", template->name, what, strerror(-code), remedy(code), *running.last_words ? "; " : "", running.last_words);
+	char permission[VPC_PERMISSION_TEXT];
+	const char *words = remedy(code, permission);
+	return vpc_fail(error, code, "%s: %s: %s%s%s", template->name, what, strerror(-code), *words ? "; " : "", words);
 }
 
 static int open_and_load(struct vpc_template *template, const struct vpc_prepare_options *options, struct vpc_error *error) {

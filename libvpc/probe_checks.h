@@ -31,7 +31,7 @@
 		"programs stand on clsact", "", 0) \
 	X(CLSACT, "clsact", "the qdisc clsact and its filter bpf", \
 		"programs stand on tcx, which takes 5 to 30 ms longer for each Pod", \
-		"load the modules sch_ingress and cls_bpf, or run a kernel that has them", 0) \
+		"load the modules sch_ingress and cls_bpf, or run a kernel that has them", VPC_USE_ATTACH | VPC_USE_VPCS) \
 	X(XDP, "xdp", "XDP programs load, and attach in generic mode", \
 		"all but 'attach --direction xdp' works", "run a kernel that has XDP, if programs are to be attached there", VPC_USE_XDP) \
 	X(VXLAN, "vxlan", "VXLAN devices that take their tunnel from each packet", \
