@@ -19,6 +19,7 @@ build  libmd-dev                  SHA-256 of templates
 build  libnftables-dev            the node's one firewall rule
 build  libuv1-dev                 the agent's event loop
 build  libyaml-dev                manifests
+build  libcurl4-openssl-dev       requests to the Kubernetes API
 build  libcjson-dev               JSON of the agent and vpcctl
 build  libcmocka-dev              C tests
 demo   iproute2                   namespaces, veths, bridges
@@ -48,6 +49,14 @@ test   ?clang-16                  the same
 test   ?clang-17                  the same
 test   ?clang-18                  the same
 test   ?clang-19                  the same
+kernels qemu-system-x86           machines for other kernels
+kernels qemu-system-arm           machines of another architecture
+kernels gcc-aarch64-linux-gnu|gcc builds for it; on it, the compiler is there
+kernels g++-aarch64-linux-gnu|g++ the same for CMake's C++ part
+kernels cpio                      what a machine boots with
+kernels kmod                      which module needs which
+kernels debian-archive-keyring    the signatures of Debian's kernels
+kernels jq                        which tests there are
 "
 
 is_installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }

@@ -1,0 +1,20 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# Which tests run in a machine, by their names in ctest; sourced by hack/kernels.
+
+guest_tests='^(verifier_|packet_|attach_|datapath_|library_(instance|patch|loaders)$)'
+
+# What is emulated is slower than what was measured when a test got its limit.
+slowness() { if [[ $accelerator == kvm ]]; then echo 1; else echo 10; fi; }
+
+# make_plan BUILD: lines of name, seconds, command, split by tabs
+make_plan() {
+	if [[ -n $run ]]; then
+		printf 'run\t30\t%s\n' "$run"
+		return
+	fi
+	ctest --test-dir "$1" --show-only=json-v1 | jq -r --arg chosen "$guest_tests" --arg only "$only" '
+		def property($name): first(.properties[] | select(.name == $name) | .value) // null;
+		.tests[] | select(.name | test($chosen)) | select(.name | test($only)) |
+		[.name, (property("TIMEOUT") // 60), ((property("ENVIRONMENT") // []) | map(@sh + " ") | add // "" | if . == "" then "" else "env " + . end) + (.command | @sh)] | @tsv'
+}
