@@ -4,17 +4,31 @@
 #include "log.h"
 #include "text.h"
 
+#include <errno.h>
+#include <linux/netlink.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static void free_context(struct nft_ctx **context) {
 	if (*context)
 		nft_ctx_free(*context);
 }
 
+/* libnftables ends the process where there is no netfilter. */
+static int check_netfilter(void) {
+	_cleanup_(close_fd) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	return fd < 0 ? -errno : 0;
+}
+
 /* Runs commands; what they print, or complain about, is given back. The caller frees it. */
 static int run(const char *commands, char **ret_output) {
+	int missing = check_netfilter();
+	if (missing < 0) {
+		*ret_output = duplicate("the kernel has no netfilter netlink (CONFIG_NF_TABLES); load the module nf_tables");
+		return missing;
+	}
 	_cleanup_(free_context) struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
 	if (!context || nft_ctx_buffer_output(context) || nft_ctx_buffer_error(context))
 		return -ENOMEM;
@@ -50,7 +64,15 @@ static int put(const struct agent *agent, struct vpc_error *error) {
 }
 
 int firewall_open(struct agent *agent, struct vpc_error *error) {
-	return stands(agent) ? 0 : put(agent, error);
+	if (stands(agent))
+		return 0;
+	int result = put(agent, error);
+	return result < 0 ? result : 1;
+}
+
+void firewall_remove(void) {
+	_cleanup_(free_memory) char *output = NULL;
+	run("delete table inet libvpc", &output);
 }
 
 void firewall_keep(struct agent *agent) {

@@ -8,8 +8,9 @@
 
 #include "agent.h"
 
-/* Puts the rule in place. 0 or negative errno with nftables' words. */
+/* Puts the rule in place. 0 if it stood there, 1 if not, or a negative errno with nftables' words. */
 int firewall_open(struct agent *agent, struct vpc_error *error);
+void firewall_remove(void);
 /* Puts it back if somebody changed or removed it, and reports that. */
 void firewall_keep(struct agent *agent);
 

@@ -64,15 +64,18 @@ int node_open(struct agent *agent, struct vpc_error *error) {
 	memcpy(agent->underlay, underlay, 16);
 	agent->uplink_ifindex = uplink.ifindex;
 	memcpy(agent->uplink_mac, uplink.mac, 6);
-	result = firewall_open(agent, error);
-	if (result < 0)
-		return result;
+	int made_rule = firewall_open(agent, error);
+	if (made_rule < 0)
+		return made_rule;
 	struct vpc_datapath_options options = {.size = sizeof options,
 	    .pin_directory = agent->options.bpffs,
 	    .uplink_ifindex = uplink.ifindex,
 	    .udp_port = agent->config.udp_port};
 	memcpy(options.underlay, underlay, 16);
-	return vpc_datapath_open(&options, &agent->datapath, error);
+	result = vpc_datapath_open(&options, &agent->datapath, error);
+	if (result < 0 && made_rule && agent->records.count == 0) /* Pods of an earlier life need the rule all the same */
+		firewall_remove();
+	return result;
 }
 
 /* ---- conditions ---- */
