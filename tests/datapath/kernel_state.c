@@ -64,15 +64,20 @@ static uint32_t program_of_link(uint32_t link_id) {
 	return known ? info.prog_id : 0;
 }
 
+/* Every program of the datapath counts drops, or leaves that to a shared one. */
+static bool is_of_node(uint32_t program_id, const uint32_t maps[2]) {
+	return uses_map(program_id, maps[0]) || uses_map(program_id, maps[1]);
+}
+
 /* Calls visit for the id of each program and link of the node. */
 static void each_object(const struct node *node, void (*visit)(const char *kind, uint32_t id, void *context), void *context) {
-	uint32_t drops = map_id(node, "drops");
+	const uint32_t maps[2] = {map_id(node, "drops"), map_id(node, "steps")};
 	for (uint32_t id = 0; bpf_prog_get_next_id(id, &id) == 0;)
-		if (uses_map(id, drops))
+		if (is_of_node(id, maps))
 			visit("program", id, context);
 	for (uint32_t id = 0; bpf_link_get_next_id(id, &id) == 0;) {
 		uint32_t program = program_of_link(id);
-		if (program && uses_map(program, drops))
+		if (program && is_of_node(program, maps))
 			visit("link", id, context);
 	}
 }
