@@ -3,9 +3,12 @@
 #include "allocator.h"
 #include "../cleanup.h"
 #include "cni_server.h"
+#include "counts.h"
+#include "events.h"
 #include "log.h"
 #include "publisher.h"
 #include "reconciler.h"
+#include "settings.h"
 #include "text.h"
 
 #include <fcntl.h>
@@ -30,19 +33,6 @@ const struct object *agent_find_vpc(const struct agent *agent, const char *uid) 
 	return NULL;
 }
 
-/* A wrong setting leaves the last good ones in force. */
-static void take_config(struct agent *agent) {
-	struct vpc_error error = {""};
-	const struct object *found = NULL;
-	TABLE_EACH(&agent->objects[KIND_CONFIG], entry) {
-		const struct object *object = entry->value;
-		if (!strcmp(object->metadata.name, CONFIG_NAME) && (!found || strcmp(object->metadata.namespace, found->metadata.namespace) < 0))
-			found = object;
-	}
-	if (config_parse(found ? &found->config : NULL, &agent->config, &error) < 0)
-		log_event(LOG_ERROR, "ConfigMap/" CONFIG_NAME, "BrokenConfig", "%s", error.text);
-}
-
 static void wake_all(struct agent *agent) {
 	if (!agent->synced)
 		return;
@@ -55,18 +45,20 @@ static void wake_all(struct agent *agent) {
 static void note_event(void *context, enum source_event event, const struct object *object) {
 	struct agent *agent = context;
 	struct table *table = &agent->objects[object->kind];
+	if (object->kind == KIND_EVENT)
+		return; /* its own words */
 	_cleanup_(free_memory) char *key = short_key(object->kind, object->metadata.namespace, object->metadata.name);
 	const struct object *before = event == SOURCE_DELETED ? table_remove(table, key) : table_put(table, key, object_ref(object));
 	object_unref(before);
 	if (object->kind == KIND_CONFIG && agent->synced)
-		take_config(agent);
+		settings_take(agent);
 	wake_all(agent);
 }
 
 static void note_synced(void *context) {
 	struct agent *agent = context;
 	agent->synced = true;
-	take_config(agent);
+	settings_take(agent);
 	log_event(LOG_INFO, "agent", "Synced", "%zu VPCs, %zu Pods, %zu identifiers", agent->objects[KIND_VPC].count,
 	    agent->objects[KIND_POD].count, agent->objects[KIND_NETWORK_ID].count);
 	wake_all(agent);
@@ -111,6 +103,8 @@ int agent_start(struct agent *agent, const struct options *options, struct vpc_e
 	result = source_directory_open(&agent->loop, options->manifests, &watcher, &agent->source, error);
 	if (result < 0)
 		return result;
+	agent->events = events_open(agent);
+	agent->counts = counts_open(agent);
 	agent->allocator = allocator_open(agent);
 	agent->publisher = publisher_open(agent);
 	agent->reconciler = reconciler_open(agent);

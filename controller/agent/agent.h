@@ -20,6 +20,8 @@ struct publisher;
 struct reconciler;
 struct cni_server;
 struct addition;
+struct events;
+struct counts;
 
 struct agent {
 	uv_loop_t loop;
@@ -27,10 +29,16 @@ struct agent {
 	struct source *source;
 	bool synced, told_ready;
 	struct table objects[KINDS]; /* by name, or "namespace/name" */
-	struct config config;
+	struct config config;        /* in force */
+	const char *settings_reason; /* CamelCase: why other settings than the ConfigMap's are in force; NULL: they are the same */
+	char settings_trouble[600];
+	bool settings_lacking; /* the ConfigMap is wrong, and there are no earlier settings */
+	bool node_busy;        /* the Node's status is being written */
 	struct allocator *allocator;
 	struct publisher *publisher;
 	struct reconciler *reconciler;
+	struct events *events;
+	struct counts *counts;
 	struct cni_server *server;
 	struct addition *additions; /* ADDs under way */
 	uv_timer_t wake, tick;

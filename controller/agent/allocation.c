@@ -40,13 +40,17 @@ uint32_t probe(const char *uid, uint32_t first, uint32_t count, uint32_t index) 
 	return first + (start + (uint64_t)index * step) % count;
 }
 
+uint64_t rendezvous_weight(const char *uid, const char *node) {
+	return hash_text(hash_text(3, uid), node);
+}
+
 uint32_t rendezvous_rank(const char *uid, const char *node, const struct table *nodes) {
-	uint64_t own = hash_text(hash_text(3, uid), node);
+	uint64_t own = rendezvous_weight(uid, node);
 	uint32_t rank = 0;
 	if (!table_get(nodes, node))
 		return own % 16; /* the others are not known either: spread by chance */
 	TABLE_EACH(nodes, other)
-	if (hash_text(hash_text(3, uid), other->key) > own)
+	if (rendezvous_weight(uid, other->key) > own)
 		rank++;
 	return rank;
 }

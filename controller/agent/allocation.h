@@ -41,6 +41,8 @@ bool id_is_reserved(enum vpc_encapsulation encapsulation, uint32_t id);
  */
 uint32_t probe(const char *uid, uint32_t first, uint32_t count, uint32_t index);
 
+/* What the node weighs for the VPC in rendezvous hashing: the greatest comes first. */
+uint64_t rendezvous_weight(const char *uid, const char *node);
 /* How many of the nodes come before this one for the VPC (rendezvous hashing). nodes: Node objects by name. */
 uint32_t rendezvous_rank(const char *uid, const char *node, const struct table *nodes);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "allocator.h"
 #include "../cleanup.h"
-#include "log.h"
+#include "events.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -133,8 +133,8 @@ static bool write_status(struct task *task, const struct object *vpc, const stru
 		differs = true;
 	}
 	if (differs && (decision->kind == DECISION_ADOPT || is_due(task, vpc->metadata.uid, 0))) {
-		_cleanup_(free_memory) char *key = key_of(vpc);
-		log_event(ready ? LOG_INFO : LOG_WARNING, key, decision->reason, "%s", decision->message);
+		bool well = ready && strcmp(decision->reason, "ImmutableChanged");
+		tell(agent, well ? LOG_INFO : LOG_WARNING, subject_of(vpc), decision->reason, "%s", decision->message);
 		begin(task, changed);
 		agent->source->verbs->update(agent->source, changed, look_again, task);
 	}

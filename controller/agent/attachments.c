@@ -80,14 +80,18 @@ void attachments_compare(struct agent *agent) {
 	free(places.items);
 }
 
-static bool is_closed(const struct agent *agent, uint32_t ifindex, enum vpc_direction direction) {
+static bool stands(const struct agent *agent, uint32_t ifindex, enum vpc_direction direction, const char *program) {
 	const struct vpc_attach_options options = options_of(agent);
 	struct vpc_attachment attachment;
-	return vpc_attachment_check(ifindex, direction, &options, &attachment, NULL) == 0 && !strcmp(attachment.program, "confine");
+	return vpc_attachment_check(ifindex, direction, &options, &attachment, NULL) == 0 && !strcmp(attachment.program, program);
+}
+
+bool attachments_has(const struct agent *agent, uint32_t ifindex, const char *program) {
+	return stands(agent, ifindex, VPC_INGRESS, program);
 }
 
 bool attachments_are_closed(const struct agent *agent, uint32_t ifindex) {
-	return is_closed(agent, ifindex, VPC_INGRESS) && is_closed(agent, ifindex, VPC_EGRESS);
+	return stands(agent, ifindex, VPC_INGRESS, "confine") && stands(agent, ifindex, VPC_EGRESS, "confine");
 }
 
 int attachments_remove(const struct agent *agent, uint32_t ifindex, struct vpc_error *error) {

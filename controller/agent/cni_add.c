@@ -7,9 +7,11 @@
 #include "allocator.h"
 #include "../cleanup.h"
 #include "cni_server.h"
+#include "events.h"
 #include "links.h"
 #include "log.h"
 #include "membership.h"
+#include "node.h"
 #include "publisher.h"
 #include "reconciler.h"
 #include "text.h"
@@ -52,10 +54,14 @@ static void release(struct addition *addition) {
 
 static void end_failed(struct addition *addition, int code, const char *message) {
 	const struct cni_request *request = &addition->request;
-	_cleanup_(free_memory) char *pod = format_text("Pod/%s/%s", request->pod_namespace, request->pod_name);
-	_cleanup_(free_memory) char *body = cni_print_error(request->version, code, message, pod);
-	log_event(LOG_WARNING, pod, code == CNI_TRY_AGAIN ? "AddDelayed" : "AddRefused", "%s (code %d, container %s)", message, code,
-	    request->container);
+	_cleanup_(free_memory) char *name = format_text("Pod/%s/%s", request->pod_namespace, request->pod_name);
+	_cleanup_(free_memory) char *body = cni_print_error(request->version, code, message, name);
+	const struct object *pod = *request->pod_name ? agent_find(addition->agent, KIND_POD, request->pod_namespace, request->pod_name) : NULL;
+	const char *reason = code == CNI_TRY_AGAIN ? "AddDelayed" : "AddRefused";
+	if (pod)
+		tell(addition->agent, LOG_WARNING, subject_of(pod), reason, "%s (code %d, container %s)", message, code, request->container);
+	else /* nobody's Event */
+		log_event(LOG_WARNING, name, reason, "%s (code %d, container %s)", message, code, request->container);
 	addition->reply(addition->context, code, body, 0);
 	release(addition);
 }
@@ -195,7 +201,7 @@ static int find_mtu(
 	int result = link_find_index(agent->uplink_ifindex, &uplink);
 	if (result < 0)
 		return fail(error, CNI_TRY_AGAIN, "the uplink (interface %u) is gone", agent->uplink_ifindex);
-	uint32_t overhead = encapsulation == VPC_VLAN ? 0 : address_is_ipv4(agent->underlay) ? 50 : 70;
+	uint32_t overhead = node_overhead(agent, encapsulation);
 	if (uplink.mtu < 576 + overhead)
 		return fail(error, CNI_INVALID_CONFIGURATION, "uplink %s has an MTU of %u, too small", uplink.name, uplink.mtu);
 	*ret_mtu = uplink.mtu - overhead < inner->mtu ? uplink.mtu - overhead : inner->mtu;

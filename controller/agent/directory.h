@@ -16,7 +16,7 @@
 
 #define HALF_WRITTEN_MS 300 /* a file changed so lately may not be finished: a fault in it is not told yet */
 
-enum folder { FOLDER_PEOPLE, FOLDER_CLAIMS, FOLDER_ENDPOINTS, FOLDER_STATUS, FOLDER_UIDS, FOLDERS };
+enum folder { FOLDER_PEOPLE, FOLDER_CLAIMS, FOLDER_ENDPOINTS, FOLDER_STATUS, FOLDER_UIDS, FOLDER_EVENTS, FOLDERS };
 
 /* One file, and what was read from it. */
 struct source_file {
@@ -49,6 +49,7 @@ struct directory {
 	bool synced, sweep_wanted;
 	struct table dirty; /* like files; the value says nothing */
 	uint64_t retry_at;  /* uv_now of the next look at half-written files; 0: none */
+	uint64_t expire_at; /* uv_now of the next look for old events */
 
 	uv_loop_t *loop;
 	uv_fs_event_t watches[FOLDER_UIDS];
@@ -81,6 +82,8 @@ void directory_lock(struct directory *directory);
 void directory_unlock(struct directory *directory);
 /* Gives an object of people its UID, if it has none, and its generation. 0 or negative errno. */
 int directory_identify(struct directory *directory, struct object *object);
+/* Events that nobody has repeated for an hour, as a cluster keeps them. */
+void directory_expire_events(struct directory *directory);
 /* Takes back UIDs and status of objects that are gone. Under the lock it looks again before it does. */
 void directory_sweep(struct directory *directory);
 void make_uid(char buffer[37]);

@@ -11,14 +11,18 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
-static const enum kind KIND_OF_FOLDER[] = {[FOLDER_CLAIMS] = KIND_NETWORK_ID, [FOLDER_ENDPOINTS] = KIND_ENDPOINTS};
+#define EVENT_SECONDS 3600
+
+static const enum kind KIND_OF_FOLDER[] = {[FOLDER_CLAIMS] = KIND_NETWORK_ID, [FOLDER_ENDPOINTS] = KIND_ENDPOINTS, [FOLDER_EVENTS] = KIND_EVENT};
 
 enum folder directory_place(enum kind kind, const char *name, char **ret_name) {
 	switch (kind) {
 	case KIND_NETWORK_ID: *ret_name = format_text("%s.yaml", name); return FOLDER_CLAIMS;
 	case KIND_ENDPOINTS: *ret_name = format_text("%s.yaml", name); return FOLDER_ENDPOINTS;
+	case KIND_EVENT: *ret_name = format_text("%s.yaml", name); return FOLDER_EVENTS;
 	case KIND_VPC: *ret_name = format_text("vpc-%s.yaml", name); return FOLDER_STATUS;
 	case KIND_NODE: *ret_name = format_text("node-%s.yaml", name); return FOLDER_STATUS;
 	default: return FOLDERS;
@@ -32,7 +36,7 @@ struct entry *directory_find(struct directory *directory, enum kind kind, const 
 
 bool directory_complete(struct directory *directory) {
 	TABLE_EACH(&directory->files, file)
-	if (((struct source_file *)file->value)->broken)
+	if (((struct source_file *)file->value)->broken && ((struct source_file *)file->value)->folder != FOLDER_EVENTS)
 		return false;
 	return true;
 }
@@ -126,7 +130,7 @@ static void gather_error(struct gathering *gathering, char *message) {
 
 static const char *misplaced(const struct source_file *file, const struct object *object) {
 	if (file->folder == FOLDER_PEOPLE)
-		return object->kind == KIND_NETWORK_ID || object->kind == KIND_ENDPOINTS ? "is for agents to write" : NULL;
+		return object->kind == KIND_NETWORK_ID || object->kind == KIND_ENDPOINTS || object->kind == KIND_EVENT ? "is for agents to write" : NULL;
 	_cleanup_(free_memory) char *name = NULL;
 	if (file->folder != FOLDER_STATUS && object->kind != KIND_OF_FOLDER[file->folder])
 		return "does not belong into this folder";
@@ -363,6 +367,22 @@ void directory_scan(struct directory *directory, enum folder folder) {
 		directory_refresh(directory, folder, names[i]);
 	free(names);
 	table_release(&scan.names);
+}
+
+static void expire_event(void *context, const char *name) {
+	struct directory *directory = context;
+	struct timespec now;
+	struct stat status;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (fstatat(directory->folders[FOLDER_EVENTS], name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    now.tv_sec - status.st_mtim.tv_sec < EVENT_SECONDS)
+		return;
+	unlinkat(directory->folders[FOLDER_EVENTS], name, 0);
+	directory_refresh(directory, FOLDER_EVENTS, name);
+}
+
+void directory_expire_events(struct directory *directory) {
+	directory_names(directory, FOLDER_EVENTS, expire_event, directory);
 }
 
 void directory_forget(struct directory *directory) {

@@ -76,6 +76,8 @@ int file_write(int folder, const char *name, const void *bytes, size_t length, e
 	char temporary[32];
 	uint64_t random;
 	struct stat status;
+	bool exclusive = mode == FILE_CREATE || mode == FILE_CREATE_UNFLUSHED;
+	bool flushed = mode == FILE_CREATE || mode == FILE_REPLACE;
 	if (getrandom(&random, sizeof random, 0) != sizeof random)
 		return -EIO;
 	snprintf(temporary, sizeof temporary, TEMPORARY_PREFIX "%016" PRIx64, random);
@@ -83,13 +85,13 @@ int file_write(int folder, const char *name, const void *bytes, size_t length, e
 	if (fd < 0)
 		return -errno;
 	int result = write_all(fd, bytes, length);
-	if (result == 0 && ((mode != FILE_REPLACE_UNFLUSHED && fsync(fd) < 0) || fstat(fd, &status) < 0))
+	if (result == 0 && ((flushed && fsync(fd) < 0) || fstat(fd, &status) < 0))
 		result = -errno;
-	if (result == 0 && mode != FILE_CREATE && renameat(folder, temporary, folder, name) < 0)
+	if (result == 0 && !exclusive && renameat(folder, temporary, folder, name) < 0)
 		result = -errno;
-	if (result == 0 && mode == FILE_CREATE && linkat(folder, temporary, folder, name, 0) < 0)
+	if (result == 0 && exclusive && linkat(folder, temporary, folder, name, 0) < 0)
 		result = -errno;
-	if (result < 0 || mode == FILE_CREATE)
+	if (result < 0 || exclusive)
 		unlinkat(folder, temporary, 0);
 	if (result == 0 && ret_signature)
 		*ret_signature = signature_of(&status);

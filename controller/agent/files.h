@@ -28,11 +28,12 @@ enum file_mode {
 	FILE_REPLACE,
 	FILE_CREATE,
 	FILE_REPLACE_UNFLUSHED, /* outlives this process, perhaps not a power cut: for what ends with the machine anyway */
+	FILE_CREATE_UNFLUSHED,
 };
 
 /*
- * Writes a temporary file beside it, flushes it to the disk (but see the mode), and moves it into place. FILE_CREATE: -EEXIST if there is
- * one of that name. ret_signature may be NULL.
+ * Writes a temporary file beside it, flushes it to the disk (but see the mode), and moves it into place. Both CREATE:
+ * -EEXIST if there is one of that name. ret_signature may be NULL.
  */
 int file_write(int folder, const char *name, const void *bytes, size_t length, enum file_mode mode, struct file_signature *ret_signature);
 

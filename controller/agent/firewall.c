@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firewall.h"
 #include "../cleanup.h"
-#include "log.h"
+#include "events.h"
 #include "text.h"
 
 #include <errno.h>
@@ -80,6 +80,6 @@ void firewall_keep(struct agent *agent) {
 	if (stands(agent))
 		return;
 	int result = put(agent, &error);
-	log_event(result < 0 ? LOG_ERROR : LOG_WARNING, "agent", result < 0 ? "FirewallNotRepaired" : "FirewallRepaired", "%s",
+	tell(agent, result < 0 ? LOG_ERROR : LOG_WARNING, subject_of_node(agent), result < 0 ? "FirewallNotRepaired" : "FirewallRepaired", "%s",
 	    result < 0 ? error.text : "the rule against forged VXLAN (table inet libvpc) had been changed or removed");
 }

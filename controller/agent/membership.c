@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "membership.h"
-#include "log.h"
+#include "events.h"
 #include "schema.h"
 #include "text.h"
 
@@ -63,7 +63,7 @@ static int check_policies(const struct agent *agent, const struct object *pod, s
 			return fail(error, CNI_REFUSED,
 			    "NetworkPolicy %s selects the Pod, and would not be enforced inside a VPC (networkPolicy: warn lets it pass)",
 			    policy->metadata.name);
-		log_event(LOG_WARNING, pod->metadata.name, "NetworkPolicyNotEnforced", "NetworkPolicy %s/%s does not act inside a VPC",
+		tell(agent, LOG_WARNING, subject_of(pod), "NetworkPolicyNotEnforced", "NetworkPolicy %s/%s does not act inside a VPC",
 		    policy->metadata.namespace, policy->metadata.name);
 	}
 	return 0;

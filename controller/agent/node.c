@@ -2,10 +2,12 @@
 #include "node.h"
 #include "address.h"
 #include "../cleanup.h"
+#include "events.h"
 #include "firewall.h"
 #include "links.h"
 #include "log.h"
 #include "text.h"
+#include "vxlan.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -56,6 +58,8 @@ static int find_uplink(struct agent *agent, const uint8_t underlay[16], struct l
 int node_open(struct agent *agent, struct vpc_error *error) {
 	uint8_t underlay[16];
 	struct link uplink;
+	if (agent->settings_lacking)
+		return fail(error, -EINVAL, "ConfigMap %s: %s; there are no earlier settings", CONFIG_NAME, agent->settings_trouble);
 	int result = find_underlay(agent, underlay, error);
 	if (result == 0)
 		result = find_uplink(agent, underlay, &uplink, error);
@@ -64,6 +68,9 @@ int node_open(struct agent *agent, struct vpc_error *error) {
 	memcpy(agent->underlay, underlay, 16);
 	agent->uplink_ifindex = uplink.ifindex;
 	memcpy(agent->uplink_mac, uplink.mac, 6);
+	result = vxlan_drop_old(agent, !address_is_ipv4(underlay), error);
+	if (result < 0)
+		return result;
 	int made_rule = firewall_open(agent, error);
 	if (made_rule < 0)
 		return made_rule;
@@ -78,24 +85,39 @@ int node_open(struct agent *agent, struct vpc_error *error) {
 	return result;
 }
 
+uint32_t node_overhead(const struct agent *agent, enum vpc_encapsulation encapsulation) {
+	return encapsulation == VPC_VLAN ? 0 : address_is_ipv4(agent->underlay) ? 50 : 70;
+}
+
 /* ---- conditions ---- */
 
 static void note_written(void *context, int result, const struct object *object, const struct vpc_error *error) {
-	(void)context, (void)object;
+	struct agent *agent = context;
+	(void)object;
+	agent->node_busy = false;
 	if (result < 0 && result != -EAGAIN) /* on a race the next round writes it */
 		log_event(LOG_WARNING, "node", "StatusNotWritten", "%s", error->text);
 }
 
 static void set_node_condition(struct agent *agent, const char *type, bool good, const char *reason, const char *message) {
 	const struct object *node = agent_find(agent, KIND_NODE, NULL, agent->options.node);
-	if (!node)
-		return;
+	if (!node || agent->node_busy)
+		return; /* there is another round soon */
 	struct object *changed = object_clone(node);
 	if (condition_set(&changed->node.conditions, type, good ? "True" : "False", reason, message, node->metadata.generation)) {
-		log_event(good ? LOG_INFO : LOG_WARNING, "node", reason, "%s", message);
+		tell(agent, good ? LOG_INFO : LOG_WARNING, subject_of(node), reason, "%s", message);
+		agent->node_busy = true;
 		agent->source->verbs->update(agent->source, changed, note_written, agent);
 	}
 	object_unref(changed);
+}
+
+void node_tell_conditions(struct agent *agent) {
+	bool ready = !*agent->not_ready;
+	set_node_condition(agent, "VPCReady", ready, ready ? "DatapathOpen" : "DatapathUnavailable",
+	    ready ? "Pods can join VPCs" : agent->not_ready);
+	set_node_condition(agent, "VPCSettings", !agent->settings_reason, agent->settings_reason ? agent->settings_reason : "SettingsInForce",
+	    agent->settings_reason ? agent->settings_trouble : "every setting is in force");
 }
 
 void node_check_routes(struct agent *agent, const uint8_t (*nodes)[16], size_t count) {

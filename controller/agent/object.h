@@ -16,7 +16,7 @@
 #define UID_LABEL "libvpc.io/vpc-uid"
 #define CONFIG_NAME "libvpc-config"
 
-enum kind { KIND_VPC, KIND_POD, KIND_NAMESPACE, KIND_NODE, KIND_CONFIG, KIND_NETWORK_POLICY, KIND_NETWORK_ID, KIND_ENDPOINTS, KINDS };
+enum kind { KIND_VPC, KIND_POD, KIND_NAMESPACE, KIND_NODE, KIND_CONFIG, KIND_NETWORK_POLICY, KIND_NETWORK_ID, KIND_ENDPOINTS, KIND_EVENT, KINDS };
 
 struct texts {
 	char **items;
@@ -83,6 +83,7 @@ struct vpc_object {
 	struct {
 		char *encapsulation;
 		int64_t id;
+		int64_t pods, nodes;
 		struct conditions conditions;
 	} status;
 };
@@ -139,6 +140,18 @@ struct endpoints_object {
 	} pods;
 };
 
+/* Of the core API (v1). Agents write them and read none. */
+struct event_object {
+	struct {
+		char *api_version, *kind, *namespace, *name, *uid;
+	} involved;
+	char *type; /* "Normal" or "Warning" */
+	char *reason, *message;
+	int64_t count;
+	char *first, *last; /* RFC 3339 */
+	char *component, *instance;
+};
+
 struct object {
 	enum kind kind;
 	unsigned references;
@@ -153,6 +166,7 @@ struct object {
 		struct label_selector policy;
 		struct network_id_object network_id;
 		struct endpoints_object endpoints;
+		struct event_object event;
 	};
 };
 

@@ -102,6 +102,8 @@ static const struct schema VPC_SPEC = SCHEMA(struct object, false, VPC_SPEC_FIEL
 static const struct field VPC_STATUS_FIELDS[] = {
 	{"encapsulation", FIELD_TEXT, AT(vpc.status.encapsulation), .choices = "vxlan|vlan", .text = "as claimed"},
 	{"id", FIELD_INTEGER, AT(vpc.status.id), .lowest = 1, .highest = 16777215, .text = "as claimed"},
+	{"pods", FIELD_INTEGER, AT(vpc.status.pods), ANY_INTEGER, .text = "Pods of the VPC on all nodes; written rarely"},
+	{"nodes", FIELD_INTEGER, AT(vpc.status.nodes), ANY_INTEGER, .text = "nodes that host them"},
 	{"conditions", FIELD_LIST, AT(vpc.status.conditions), &CONDITION, .text = "Ready"},
 };
 static const struct schema VPC_STATUS = SCHEMA(struct object, true, VPC_STATUS_FIELDS);
@@ -193,6 +195,27 @@ static const struct field ENDPOINTS_SPEC_FIELDS[] = {
 static const struct schema ENDPOINTS_SPEC = SCHEMA(struct object, false, ENDPOINTS_SPEC_FIELDS);
 static const struct field ENDPOINTS_FIELDS[] = {METADATA_FIELD, {"spec", FIELD_STRUCT, 0, &ENDPOINTS_SPEC, .required = true, .text = "by that node's agent"}};
 
+static const struct field INVOLVED_FIELDS[] = {
+	{"apiVersion", FIELD_TEXT, AT(event.involved.api_version), .text = "of the object"},
+	{"kind", FIELD_TEXT, AT(event.involved.kind), .required = true, .text = "of the object"},
+	{"namespace", FIELD_TEXT, AT(event.involved.namespace), .text = "of the object"},
+	{"name", FIELD_TEXT, AT(event.involved.name), .required = true, .text = "of the object"},
+	{"uid", FIELD_TEXT, AT(event.involved.uid), .text = "of the object"},
+};
+static const struct schema INVOLVED = SCHEMA(struct object, true, INVOLVED_FIELDS);
+static const struct field EVENT_FIELDS[] = {
+	METADATA_FIELD,
+	{"involvedObject", FIELD_STRUCT, 0, &INVOLVED, .required = true, .text = "what it happened to"},
+	{"type", FIELD_TEXT, AT(event.type), .choices = "Normal|Warning", .text = "how much it matters"},
+	{"reason", FIELD_TEXT, AT(event.reason), .text = "one word"},
+	{"message", FIELD_TEXT, AT(event.message), .text = "for people; of the last time"},
+	{"count", FIELD_INTEGER, AT(event.count), ANY_INTEGER, .text = "how often it happened"},
+	{"firstTimestamp", FIELD_TEXT, AT(event.first), .check = check_time, .text = "when it happened first"},
+	{"lastTimestamp", FIELD_TEXT, AT(event.last), .check = check_time, .text = "when it happened last"},
+	{"reportingComponent", FIELD_TEXT, AT(event.component), .text = "vpc-controller"},
+	{"reportingInstance", FIELD_TEXT, AT(event.instance), .text = "node of the agent"},
+};
+
 static const struct kind_entry {
 	const char *api_version, *name;
 	bool namespaced;
@@ -206,6 +229,7 @@ static const struct kind_entry {
 	[KIND_NETWORK_POLICY] = {"networking.k8s.io/v1", "NetworkPolicy", true, SCHEMA(struct object, true, POLICY_FIELDS), {0}},
 	[KIND_NETWORK_ID] = {API_GROUP, "NetworkID", false, SCHEMA(struct object, false, CLAIM_FIELDS), {0}},
 	[KIND_ENDPOINTS] = {API_GROUP, "VPCEndpoints", false, SCHEMA(struct object, false, ENDPOINTS_FIELDS), {0}},
+	[KIND_EVENT] = {"v1", "Event", true, SCHEMA(struct object, true, EVENT_FIELDS), {0}},
 };
 
 const char *kind_name(enum kind kind) {

@@ -4,6 +4,7 @@
 #include "allocation.h"
 #include "attachments.h"
 #include "../cleanup.h"
+#include "events.h"
 #include "firewall.h"
 #include "links.h"
 #include "log.h"
@@ -49,6 +50,19 @@ static void complain(const char *object, const char *reason, const struct vpc_er
 	log_event(LOG_ERROR, object, reason, "%s", error->text);
 }
 
+static void complain_of_pod(const struct agent *agent, const struct record *record, const char *reason, const struct vpc_error *error) {
+	tell(agent, LOG_ERROR, subject_of_record(record), reason, "%s", error->text);
+}
+
+static void complain_of_vpc(const struct agent *agent, const struct record *record, const char *reason, const struct vpc_error *error) {
+	tell(agent, LOG_ERROR, (struct subject){KIND_VPC, NULL, record->vpc_name, record->vpc_uid}, reason, "node %s: %s", agent->options.node,
+	    error->text);
+}
+
+static void complain_of_node(const struct agent *agent, const char *reason, const struct vpc_error *error) {
+	tell(agent, LOG_ERROR, subject_of_node(agent), reason, "%s", error->text);
+}
+
 /* ---- one network ---- */
 
 static void apply_remotes(struct agent *agent, struct applied *applied, const struct record *record) {
@@ -61,7 +75,7 @@ static void apply_remotes(struct agent *agent, struct applied *applied, const st
 		    agent->datapath, record->pod.encapsulation, record->pod.network_id, remotes.items, remotes.count, &error);
 		applied->remotes = result < 0 ? 0 : hash;
 		if (result < 0)
-			complain(record->vpc_name, "RemotesNotSet", &error);
+			complain_of_vpc(agent, record, "RemotesNotSet", &error);
 	}
 	free(remotes.items);
 }
@@ -80,7 +94,7 @@ static void apply_rules(struct agent *agent, struct applied *applied, const stru
 		    vpc_datapath_set_rules(agent->datapath, record->pod.encapsulation, record->pod.network_id, rules.items, rules.count, &error);
 		applied->rules = result < 0 ? 0 : hash;
 		if (result < 0)
-			complain(record->vpc_name, "RulesNotSet", &error);
+			complain_of_vpc(agent, record, "RulesNotSet", &error);
 	}
 	free(rules.items);
 }
@@ -146,7 +160,7 @@ static void apply_node_addresses(struct reconciler *reconciler) {
 		    vpc_datapath_set_node_addresses(reconciler->agent->datapath, (const uint8_t(*)[16])addresses.items, addresses.count, &error);
 		reconciler->addresses_hash = result < 0 ? 0 : hash;
 		if (result < 0)
-			complain("node", "AddressesNotSet", &error);
+			complain_of_node(reconciler->agent, "AddressesNotSet", &error);
 	}
 	free(addresses.items);
 }
@@ -160,7 +174,7 @@ static void apply_nodes(struct reconciler *reconciler) {
 		int result = vpc_datapath_set_nodes(reconciler->agent->datapath, (const uint8_t(*)[16])nodes.items, nodes.count, &error);
 		reconciler->nodes_hash = result < 0 ? 0 : hash;
 		if (result < 0)
-			complain("node", "NodesNotSet", &error);
+			complain_of_node(reconciler->agent, "NodesNotSet", &error);
 	}
 	node_check_routes(reconciler->agent, (const uint8_t(*)[16])nodes.items, nodes.count);
 	free(nodes.items);
@@ -196,10 +210,10 @@ static void close_pod(struct agent *agent, struct record *record) {
 	record->attached = false;
 	record->closed = true;
 	if (vpc_datapath_confine(agent->datapath, record->pod.ifindex, &error) < 0)
-		complain(record->name, "PodNotClosed", &error);
+		complain_of_pod(agent, record, "PodNotClosed", &error);
 	if (*record->container && record_store(agent, record, &error) < 0) {
 		record_unlink(agent, record); /* a restart must not attach it; the kernel's own record tells that it is closed */
-		complain(record->name, "StateNotWritten", &error);
+		complain_of_pod(agent, record, "StateNotWritten", &error);
 	}
 }
 
@@ -213,7 +227,7 @@ int reconciler_retire(struct reconciler *reconciler, struct record *record, stru
 	record->container[0] = '\0';
 	_cleanup_(free_memory) char *key = record_key(record);
 	table_put(&agent->records, key, record);
-	log_event(LOG_WARNING, record->name, "PodRetired", "interface %u stands still, but container or address are another's: closed",
+	tell(agent, LOG_WARNING, subject_of_record(record), "PodRetired", "interface %u stands still, but container or address are another's: closed",
 	    record->pod.ifindex);
 	close_pod(agent, record);
 	return 0;
@@ -285,12 +299,12 @@ static void check_record(struct reconciler *reconciler, struct record *record) {
 	struct vpc_error error = {""};
 	if (record->leaving || interface_is_gone(record)) {
 		if (reconciler_detach(reconciler, record, &error) < 0)
-			complain(record->name, "PodNotDetached", &error);
+			complain_of_pod(agent, record, "PodNotDetached", &error);
 		return;
 	}
 	if (record->closed) {
 		if (!attachments_are_closed(agent, record->pod.ifindex)) {
-			log_event(LOG_WARNING, record->name, "PodClosed", "interface %u: what keeps it closed is put there", record->pod.ifindex);
+			tell(agent, LOG_WARNING, subject_of_record(record), "PodClosed", "interface %u: what keeps it closed is put there", record->pod.ifindex);
 			close_pod(agent, record);
 		}
 		return;
@@ -301,14 +315,17 @@ static void check_record(struct reconciler *reconciler, struct record *record) {
 	if (record->attached && vpc_datapath_check_pod(agent->datapath, &record->pod, &error) == 0)
 		return;
 	if (repair)
-		log_event(LOG_WARNING, record->name, "PodTampered", "%s", error.text);
+		tell(agent, LOG_WARNING, subject_of_record(record), "PodTampered", "%s", error.text);
 	int result = vpc_datapath_put_pod(agent->datapath, &record->pod, NULL, &error);
 	if (result < 0) {
-		complain(record->name, repair ? "PodNotRepaired" : "PodNotAttached", &error);
+		complain_of_pod(agent, record, repair ? "PodNotRepaired" : "PodNotAttached", &error);
 		return;
 	}
 	record->attached = true;
-	log_event(LOG_INFO, record->name, repair ? "PodRepaired" : "PodKept", "VPC %s, interface %u", record->vpc_name, record->pod.ifindex);
+	if (repair)
+		tell(agent, LOG_INFO, subject_of_record(record), "PodRepaired", "VPC %s, interface %u", record->vpc_name, record->pod.ifindex);
+	else
+		log_event(LOG_INFO, record->name, "PodKept", "VPC %s, interface %u", record->vpc_name, record->pod.ifindex);
 	publisher_wake(agent->publisher);
 }
 
@@ -325,6 +342,23 @@ static void check_records(struct reconciler *reconciler) {
 
 /* ---- rounds ---- */
 
+/* Another underlay than that of the Pods' ADD may leave less room. */
+static void fit_mtus(struct agent *agent) {
+	struct vpc_error error = {""};
+	struct link uplink;
+	if (link_find_index(agent->uplink_ifindex, &uplink) < 0)
+		return;
+	TABLE_EACH(&agent->records, entry) {
+		struct record *record = entry->value;
+		uint32_t room = uplink.mtu - node_overhead(agent, record->pod.encapsulation);
+		if (!*record->container || record->pod.mtu <= room)
+			continue;
+		record->pod.mtu = room;
+		if (record_store(agent, record, &error) < 0)
+			complain_of_pod(agent, record, "StateNotWritten", &error);
+	}
+}
+
 static bool open_datapath(struct reconciler *reconciler) {
 	struct agent *agent = reconciler->agent;
 	struct vpc_error error = {""};
@@ -338,8 +372,9 @@ static bool open_datapath(struct reconciler *reconciler) {
 		return false;
 	}
 	if (vpc_datapath_each_pod(agent->datapath, adopt, agent, &error) < 0)
-		complain("agent", "KernelNotRead", &error);
+		complain_of_node(agent, "KernelNotRead", &error);
 	attachments_compare(agent);
+	fit_mtus(agent);
 	check_records(reconciler);
 	agent->not_ready[0] = '\0';
 	return true;
@@ -348,7 +383,11 @@ static bool open_datapath(struct reconciler *reconciler) {
 static void look_soon(uv_timer_t *timer) {
 	struct reconciler *reconciler = timer->data;
 	struct agent *agent = reconciler->agent;
-	if (!agent->synced || agent->options.no_datapath || !open_datapath(reconciler))
+	if (!agent->synced || agent->options.no_datapath)
+		return;
+	bool open = open_datapath(reconciler);
+	node_tell_conditions(agent);
+	if (!open)
 		return;
 	apply_node_addresses(reconciler);
 	apply_nodes(reconciler);
@@ -363,11 +402,12 @@ static void look_often(uv_timer_t *timer) {
 	if (agent->datapath) {
 		int repairs = vpc_datapath_repair(agent->datapath, &error);
 		if (repairs < 0)
-			complain("agent", "NodeNotRepaired", &error);
+			complain_of_node(agent, "NodeNotRepaired", &error);
 		else if (repairs > 0)
-			log_event(LOG_WARNING, "agent", "NodeRepaired", "%d of the node's programs and pins had been removed or displaced", repairs);
+			tell(agent, LOG_WARNING, subject_of_node(agent), "NodeRepaired",
+			    "%d of the node's programs and pins had been removed or displaced", repairs);
 		if (vpc_datapath_sweep(agent->datapath, SWEEP_FLOWS, &error) < 0)
-			complain("agent", "FlowsNotSwept", &error);
+			complain_of_node(agent, "FlowsNotSwept", &error);
 		firewall_keep(agent);
 		if (uv_now(&agent->loop) >= reconciler->forget_at)
 			attachments_compare(agent);

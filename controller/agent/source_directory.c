@@ -13,6 +13,7 @@
 
 #define SETTLE_MS 5    /* events of one change come together */
 #define RESCAN_MS 5000 /* notices what inotify did not tell */
+#define EXPIRE_MS 60000
 
 enum verb { VERB_GET, VERB_CREATE, VERB_UPDATE, VERB_DELETE };
 
@@ -26,6 +27,11 @@ struct directory_operation {
 
 static struct directory *directory_of(struct source *source) {
 	return (struct directory *)source; /* the first member */
+}
+
+/* Folders that agents write whole objects into. */
+static bool is_for_agents(enum folder folder) {
+	return folder == FOLDER_CLAIMS || folder == FOLDER_ENDPOINTS || folder == FOLDER_EVENTS;
 }
 
 /* Looks at the files where the object is, or may be, so that its entry is as the directory has it now. */
@@ -74,15 +80,15 @@ static int do_create(struct directory *directory, const struct object *wanted, s
 	_cleanup_(free_memory) char *name = NULL;
 	_cleanup_(object_release) struct object *object = object_clone(wanted);
 	enum folder folder = directory_place(object->kind, object->metadata.name, &name);
-	if (folder != FOLDER_CLAIMS && folder != FOLDER_ENDPOINTS)
+	if (!is_for_agents(folder))
 		return fail(error, -EPERM, "%s objects are for people to write", kind_name(object->kind));
 	make_uid(uid);
 	set_text(&object->metadata.uid, uid);
 	set_text(&object->metadata.resource_version, "1");
-	int result = write_object(directory, folder, name, object, FILE_CREATE, error);
+	int result = write_object(directory, folder, name, object, folder == FOLDER_EVENTS ? FILE_CREATE_UNFLUSHED : FILE_CREATE, error);
 	if (result < 0)
 		return result;
-	*ret_object = object_ref(directory_find(directory, object->kind, NULL, object->metadata.name)->shown);
+	*ret_object = object_ref(directory_find(directory, object->kind, object->metadata.namespace, object->metadata.name)->shown);
 	return 0;
 }
 
@@ -108,10 +114,10 @@ static int do_update(struct directory *directory, const struct object *wanted, s
 		return result;
 	version = format_text("%llu", strtoull(object->metadata.resource_version ? object->metadata.resource_version : "0", NULL, 10) + 1);
 	set_text(&object->metadata.resource_version, version);
-	result = write_object(directory, folder, name, object, FILE_REPLACE, error);
+	result = write_object(directory, folder, name, object, folder == FOLDER_EVENTS ? FILE_REPLACE_UNFLUSHED : FILE_REPLACE, error);
 	if (result < 0)
 		return result;
-	*ret_object = object_ref(directory_find(directory, object->kind, NULL, object->metadata.name)->shown);
+	*ret_object = object_ref(directory_find(directory, object->kind, object->metadata.namespace, object->metadata.name)->shown);
 	return 0;
 }
 
@@ -119,7 +125,7 @@ static int do_delete(struct directory *directory, const struct object *wanted, s
 	_cleanup_(free_memory) char *name = NULL;
 	_cleanup_(object_release) struct object *object = object_clone(wanted);
 	enum folder folder = directory_place(object->kind, object->metadata.name, &name);
-	if (folder != FOLDER_CLAIMS && folder != FOLDER_ENDPOINTS)
+	if (!is_for_agents(folder))
 		return fail(error, -EPERM, "%s objects are for people to delete", kind_name(object->kind));
 	struct entry *entry = look(directory, object);
 	if (entry && entry->shown && (!object->metadata.resource_version || !*object->metadata.resource_version))
@@ -250,7 +256,12 @@ static void note_change(uv_fs_event_t *watch, const char *name, int events, int 
 }
 
 static void rescan(uv_timer_t *timer) {
-	scan_all(timer->data);
+	struct directory *directory = timer->data;
+	scan_all(directory);
+	if (uv_now(directory->loop) >= directory->expire_at) {
+		directory->expire_at = uv_now(directory->loop) + EXPIRE_MS;
+		directory_expire_events(directory);
+	}
 }
 
 static void start(uv_timer_t *timer) {
@@ -302,7 +313,7 @@ static struct source *close_source(struct source *source) {
 
 static const struct source_verbs VERBS = {get_object, list_objects, create_object, update_object, delete_object, is_complete, close_source};
 
-static const char *const FOLDER_NAMES[FOLDERS] = {"", "networkids", "vpcendpoints", "status", "uids"};
+static const char *const FOLDER_NAMES[FOLDERS] = {"", "networkids", "vpcendpoints", "status", "uids", "events"};
 
 static int open_folders(struct directory *directory, struct vpc_error *error) {
 	for (enum folder folder = 0; folder < FOLDERS; folder++) {
