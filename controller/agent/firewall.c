@@ -16,17 +16,24 @@ static void free_context(struct nft_ctx **context) {
 		nft_ctx_free(*context);
 }
 
-/* libnftables ends the process where there is no netfilter. */
+/* libnftables ends the process where there is no netfilter, and prints where there is no permission. */
 static int check_netfilter(void) {
 	_cleanup_(close_fd) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-	return fd < 0 ? -errno : 0;
+	int size = 65536; /* bytes; to set it takes the same permission */
+	return fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) ? -errno : 0;
+}
+
+static const char *what_is_missing(int code) {
+	if (code == -EPERM)
+		return "CAP_NET_ADMIN is missing; run as root outside of user namespaces, or give the process CAP_BPF and CAP_NET_ADMIN";
+	return "the kernel has no netfilter netlink (CONFIG_NF_TABLES); load the module nf_tables";
 }
 
 /* Runs commands; what they print, or complain about, is given back. The caller frees it. */
 static int run(const char *commands, char **ret_output) {
 	int missing = check_netfilter();
 	if (missing < 0) {
-		*ret_output = duplicate("the kernel has no netfilter netlink (CONFIG_NF_TABLES); load the module nf_tables");
+		*ret_output = duplicate(what_is_missing(missing));
 		return missing;
 	}
 	_cleanup_(free_context) struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);

@@ -426,7 +426,8 @@ static void note_links(uv_poll_t *poll, int status, int events) {
 	struct reconciler *reconciler = poll->data;
 	(void)status, (void)events;
 	links_drain(reconciler->links_fd);
-	reconciler_wake(reconciler);
+	if (reconciler->agent->datapath) /* else the changes may be what an attempt to open it made and undid */
+		reconciler_wake(reconciler);
 }
 
 void reconciler_wake(struct reconciler *reconciler) {
