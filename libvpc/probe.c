@@ -59,7 +59,7 @@ static bool lacks_capabilities(char *text, size_t size) {
 	bool bpf = all || capabilities >> CAP_BPF & 1, net_admin = capabilities >> CAP_NET_ADMIN & 1;
 
 	if (!bpf || !net_admin)
-		snprintf(text, size, "%s%s%s is missing", bpf ? "" : "CAP_BPF", !bpf && !net_admin ? " and " : "", net_admin ? "" : "CAP_NET_ADMIN");
+		snprintf(text, size, "%s", net_admin ? "CAP_BPF is missing" : bpf ? "CAP_NET_ADMIN is missing" : "CAP_BPF and CAP_NET_ADMIN are missing");
 	else if (is_in_user_namespace())
 		snprintf(text, size, "capabilities of a user namespace do not count for BPF");
 	else
@@ -139,12 +139,14 @@ static bool probe_capabilities(struct vpc_probe *probe) {
 	return !lacks;
 }
 
-static void probe_locked_memory(struct vpc_probe *probe) {
+static bool probe_locked_memory(struct vpc_probe *probe) {
 	uint64_t limit;
-	if (is_memory_limited(&limit))
+	bool limited = is_memory_limited(&limit);
+	if (limited)
 		vpc_probe_tell(probe, VPC_CHECK_MEMLOCK, VPC_FAILURE, "this kernel counts BPF against the limit of locked memory, which is %" PRIu64 " KiB", limit >> 10);
 	else
 		vpc_probe_tell(probe, VPC_CHECK_MEMLOCK, VPC_FINE, "no limit of locked memory is in the way");
+	return !limited;
 }
 
 static int ignore_words(enum libbpf_print_level level, const char *format, va_list arguments) {
@@ -167,13 +169,12 @@ int vpc_probe(const struct vpc_probe_options *options, int (*visit)(const struct
 	};
 	libbpf_print_fn_t print = libbpf_set_print(ignore_words);
 
-	if (probe_capabilities(&probe)) {
+	probe.has_capabilities = probe_capabilities(&probe);
+	if (probe.has_capabilities)
 		vpc_probe_bpf(&probe);
-		if (probe.has_bpf)
-			probe_locked_memory(&probe);
-	}
+	bool has_memory = probe.has_bpf && probe_locked_memory(&probe);
 	vpc_probe_mounts(&probe);
-	if (probe.has_bpf)
+	if (has_memory)
 		vpc_probe_datapath(&probe);
 	vpc_probe_network(&probe, known.uplink_ifindex);
 	vpc_probe_settings(&probe);

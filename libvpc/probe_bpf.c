@@ -203,7 +203,8 @@ static void free_template(struct vpc_template **template) {
 static const char *const OBJECTS[] = {VPC_BUILTIN_OBJECTS(OBJECT_AS_NAME)};
 enum { OBJECT_COUNT = sizeof OBJECTS / sizeof *OBJECTS };
 
-static void probe_helpers(struct vpc_probe *probe) {
+/* Whether the programs of the datapath are worth loading. */
+static bool probe_helpers(struct vpc_probe *probe) {
 	bool called[HELPER_COUNT] = {false};
 	char missing[256] = "";
 	unsigned count = 0;
@@ -221,6 +222,7 @@ static void probe_helpers(struct vpc_probe *probe) {
 		vpc_probe_tell(probe, VPC_CHECK_HELPERS, VPC_FAILURE, "the kernel does not have: %s", missing);
 	else
 		vpc_probe_tell(probe, VPC_CHECK_HELPERS, VPC_FINE, "all %u are there, redirect_peer among them", count);
+	return !missing[0];
 }
 
 /* ---- the datapath itself ---- */
@@ -280,7 +282,7 @@ static void probe_programs(struct vpc_probe *probe) {
 void vpc_probe_datapath(struct vpc_probe *probe) {
 	probe_in_room(probe);
 	probe_maps(probe);
-	probe_helpers(probe);
-	probe_programs(probe);
+	if (probe_helpers(probe))
+		probe_programs(probe);
 	probe_events(probe);
 }

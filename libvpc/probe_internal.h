@@ -24,7 +24,7 @@ struct vpc_probe {
 	const char *vxlan_device;
 	struct vpc_link uplink; /* ifindex 0: none */
 	bool has_default_route; /* through the uplink */
-	bool has_bpf;           /* programs load; what needs them is worth trying */
+	bool has_capabilities, has_bpf; /* what needs them is worth trying */
 	int (*visit)(const struct vpc_check *check, void *context);
 	void *context;
 	int stopped; /* what visit returned, if not 0: nothing more is told */

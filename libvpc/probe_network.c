@@ -144,16 +144,15 @@ static int ask_nftables(void) {
 
 static void probe_nftables(struct vpc_probe *probe) {
 	int result = ask_nftables();
-	if (result == -EPERM)
-		vpc_probe_tell(probe, VPC_CHECK_NFTABLES, VPC_FAILURE, "nftables cannot be asked without CAP_NET_ADMIN");
-	else if (result)
+	if (result)
 		vpc_probe_tell(probe, VPC_CHECK_NFTABLES, VPC_FAILURE, "the kernel has no nftables (CONFIG_NF_TABLES): %s", strerror(-result));
 	else
 		vpc_probe_tell(probe, VPC_CHECK_NFTABLES, VPC_FINE, "the kernel answers");
 }
 
 void vpc_probe_network(struct vpc_probe *probe, uint32_t uplink_ifindex) {
-	probe_nftables(probe);
+	if (probe->has_capabilities)
+		probe_nftables(probe);
 	probe_uplink(probe, uplink_ifindex);
 	probe_port(probe);
 	if (probe->uplink.ifindex)
