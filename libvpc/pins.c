@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <time.h>
 
@@ -45,15 +46,20 @@ const char *vpc_interface_text(uint32_t ifindex, char text[VPC_INTERFACE_TEXT]) 
 	return text;
 }
 
-static int refuse_file_system(const char *path, struct vpc_error *error) {
-	return vpc_fail(error, -ENOTSUP, "%s is not on a BPF file system; mount one: mount -t bpf bpf /sys/fs/bpf", path);
+/* Says whether pins can be made where the file system is of that kind and mounted so. */
+static int judge_file_system(const char *path, const struct statfs *file_system, bool for_change, struct vpc_error *error) {
+	if ((uint32_t)file_system->f_type != BPF_FILE_SYSTEM)
+		return vpc_fail(error, -ENOTSUP, "%s is not on a BPF file system; mount one: mount -t bpf bpf /sys/fs/bpf", path);
+	if (for_change && file_system->f_flags & ST_RDONLY)
+		return vpc_fail(error, -EROFS, "%s is mounted read-only; make it writable: mount -o remount,rw /sys/fs/bpf", path);
+	return 0;
 }
 
-static int check_file_system(int fd, const char *path, struct vpc_error *error) {
+static int check_file_system(int fd, const char *path, bool for_change, struct vpc_error *error) {
 	struct statfs file_system;
 	if (fstatfs(fd, &file_system))
 		return vpc_fail(error, -errno, "%s: file system unknown: %s", path, strerror(errno));
-	return (uint32_t)file_system.f_type == BPF_FILE_SYSTEM ? 0 : refuse_file_system(path, error);
+	return judge_file_system(path, &file_system, for_change, error);
 }
 
 /* Makes the missing part of the path, but only below what is on a BPF file system already. */
@@ -70,9 +76,12 @@ static int make_directory(const char *directory, struct vpc_error *error) {
 		struct statfs file_system;
 		if (stat(path, &status) && errno == ENOENT) {
 			*parent_end = '\0';
-			bool is_bpf = statfs(path[0] ? path : "/", &file_system) == 0 && (uint32_t)file_system.f_type == BPF_FILE_SYSTEM;
-			if (!is_bpf)
-				return refuse_file_system(path[0] ? path : "/", error);
+			const char *parent = path[0] ? path : "/";
+			if (statfs(parent, &file_system))
+				return vpc_fail(error, -errno, "%s: file system unknown: %s", parent, strerror(errno));
+			int result = judge_file_system(parent, &file_system, true, error);
+			if (result)
+				return result;
 			*parent_end = '/';
 			if (mkdir(path, 0700) && errno != EEXIST)
 				return vpc_fail(error, -errno, "directory %s cannot be made: %s", path, strerror(errno));
@@ -103,7 +112,7 @@ static int open_locked(const char *directory, enum vpc_pins_lock lock, int *ret_
 		return vpc_fail(error, -ENOENT, "nothing is attached: there is no pin directory %s", directory);
 	if (fd < 0)
 		return vpc_fail(error, -errno, "pin directory %s: %s", directory, strerror(errno));
-	int result = check_file_system(fd, directory, error);
+	int result = check_file_system(fd, directory, lock != VPC_PINS_SHARED, error);
 	if (result)
 		return result;
 	result = wait_for_lock(fd, lock == VPC_PINS_SHARED ? LOCK_SH : LOCK_EX, directory, error);
