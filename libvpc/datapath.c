@@ -6,7 +6,7 @@
 
 #include "cleanup.h"
 #include "datapath_internal.h"
-#include "datapath_layout.h"
+#include "datapath_migration.h"
 
 #define DEFAULT_VXLAN_DEVICE "libvpc-vxlan"
 #define DEFAULT_UDP_PORT 14789
@@ -55,13 +55,14 @@ static int read_uplink(struct vpc_datapath *datapath, struct vpc_error *error) {
 /* The directory is locked against other processes while maps are found or made in it. */
 static int open_pins(struct vpc_datapath *datapath, const struct vpc_datapath_options *options, struct vpc_error *error) {
 	struct vpc_pins pins = VPC_PINS_CLOSED;
-	int result = vpc_layout_check(options->pin_directory, error);
+	int result = vpc_migration_begin(datapath, options, error);
 	result = result ?: vpc_pins_open(options->pin_directory, VPC_PINS_MAKE, &pins, error);
 	if (result)
 		return result;
 	snprintf(datapath->pin_directory, sizeof datapath->pin_directory, "%s", pins.directory);
 	datapath->made_pins = !vpc_datapath_has_pins(datapath);
-	result = vpc_datapath_open_maps(datapath, options->flow_entries, error);
+	result = vpc_migration_confirm(datapath, options, error);
+	result = result ?: vpc_datapath_open_maps(datapath, options->flow_entries, error);
 	result = result ?: vpc_datapath_open_state(datapath, error);
 	vpc_pins_close(&pins);
 	return result;
@@ -84,7 +85,9 @@ static int make_ready(struct vpc_datapath *datapath, const struct vpc_datapath_o
 		return result;
 	datapath->made_device = vpc_link_get(0, datapath->vxlan_device, &present, NULL) == -ENODEV;
 	result = put_device(datapath, error);
-	return result < 0 ? result : vpc_datapath_put_node(datapath, error);
+	if (result >= 0)
+		result = vpc_datapath_put_node(datapath, error);
+	return result < 0 ? result : vpc_migration_end(datapath, error);
 }
 
 /* Takes away what an open that failed has made. What stood before it stays: Pods may depend on it. */
@@ -119,6 +122,7 @@ int vpc_datapath_open(const struct vpc_datapath_options *options, struct vpc_dat
 struct vpc_datapath *vpc_datapath_free(struct vpc_datapath *datapath) {
 	if (!datapath)
 		return NULL;
+	vpc_migration_free(datapath);
 	vpc_to_pods_free(&datapath->to_pods);
 	vpc_instance_free(datapath->confined);
 	vpc_instance_free(datapath->forget_flow);

@@ -5,6 +5,7 @@
  *	datapath.c           open, free, remove, repair
  *	datapath_node.c      from_vxlan, from_trunk and the shared programs
  *	datapath_pins.c      the pinned maps
+ *	datapath_migration.c from the maps of another layout to ours
  *	datapath_pod.c       put, delete, check and confine a Pod
  *	datapath_programs.c  a Pod's programs
  *	datapath_entries.c   a Pod's entries in the maps
@@ -72,6 +73,8 @@ struct vpc_datapath {
 	struct vpc_pod_table pods;
 	struct vpc_to_pods to_pods;
 	struct vpc_sweep sweep;
+	struct vpc_migration *migration; /* NULL: none is under way */
+	uint32_t migrated_from;          /* layout; 0: none */
 };
 
 static inline const struct vpc_map *vpc_datapath_map(const struct vpc_datapath *datapath, enum vpc_datapath_map map) {
@@ -100,6 +103,8 @@ void vpc_map_ipv4(const uint8_t ipv4[4], uint8_t ret_address[16]);
 
 /* ---- datapath_pins.c ---- */
 
+/* "members", "nodes", ... by enum vpc_datapath_map */
+const char *vpc_datapath_map_name(size_t map);
 /* Prepares the templates, whose maps are found pinned or made, and opens them. */
 int vpc_datapath_open_maps(struct vpc_datapath *datapath, uint32_t flow_entries, struct vpc_error *error);
 /* Pins again what somebody unpinned. Returns how many. */

@@ -33,6 +33,7 @@ int vpc_map_describe(const char *name, int fd, struct vpc_map *ret_map, struct v
 		.key_size = info.key_size,
 		.value_size = info.value_size,
 		.max_entries = info.max_entries,
+		.flags = info.map_flags,
 		.read_size = is_per_cpu(info.type) ? (info.value_size + 7) / 8 * 8 * (uint32_t)cpus : info.value_size,
 	};
 	return 0;

@@ -12,7 +12,7 @@
 struct vpc_map {
 	const char *name;
 	int fd; /* owned by the template that was prepared with it */
-	uint32_t id, type, key_size, value_size, max_entries;
+	uint32_t id, type, key_size, value_size, max_entries, flags;
 	uint32_t read_size; /* bytes of a value in user space: value_size, or 8 for each possible CPU */
 };
 

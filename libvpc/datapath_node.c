@@ -8,7 +8,7 @@
 
 #include "bpf_syscall.h"
 #include "cleanup.h"
-#include "datapath_internal.h"
+#include "datapath_migration.h"
 
 static const char *const STEPS[VPC_STEPS] = {
 	[VPC_STEP_NO_IP] = "step_no_ip",
@@ -64,30 +64,36 @@ static bool step_stands(const struct vpc_datapath *datapath, const struct vpc_no
 		bpf_map_lookup_elem(datapath->maps[VPC_MAP_steps].fd, &step, &id) == 0 && id && id == state->step_ids[step];
 }
 
-static int put_step(struct vpc_datapath *datapath, struct vpc_node_state *state, uint32_t step, struct vpc_error *error) {
-	struct vpc_instance *instance = NULL;
-	int result = vpc_instance_load(datapath->steps, STEPS[step], NULL, 0, &instance, error);
-	if (result)
-		return result;
-	int fd = vpc_instance_fd(instance);
-	if (bpf_map_update_elem(datapath->maps[VPC_MAP_steps].fd, &step, &fd, BPF_ANY))
-		result = vpc_map_fail(&datapath->maps[VPC_MAP_steps], -errno, STEPS[step], error);
-	state->step_ids[step] = vpc_instance_id(instance);
-	vpc_instance_free(instance);
-	return result;
+static void free_instances(struct vpc_instance *(*instances)[VPC_STEPS]) {
+	for (size_t i = 0; i < VPC_STEPS; i++)
+		vpc_instance_free((*instances)[i]);
 }
 
-/* Each slot is exchanged on its own; no packet finds it empty. */
+static int put_step(struct vpc_datapath *datapath, struct vpc_node_state *state, uint32_t step, const struct vpc_instance *instance, struct vpc_error *error) {
+	int fd = vpc_instance_fd(instance);
+	if (bpf_map_update_elem(datapath->maps[VPC_MAP_steps].fd, &step, &fd, BPF_ANY))
+		return vpc_map_fail(&datapath->maps[VPC_MAP_steps], -errno, STEPS[step], error);
+	state->step_ids[step] = vpc_instance_id(instance);
+	return vpc_migration_put_step(datapath, step, fd, error);
+}
+
+/* Each slot is exchanged on its own, one right after the other; no packet finds one empty. */
 static int put_steps(struct vpc_datapath *datapath, struct vpc_error *error) {
+	_cleanup_(free_instances) struct vpc_instance *loaded[VPC_STEPS] = {NULL};
 	struct vpc_node_state state;
 	int changed = 0, result = read_state(datapath, &state, error);
-	for (uint32_t step = 0; step < VPC_STEPS && !result; step++) {
-		if (step_stands(datapath, &state, step))
-			continue;
-		result = put_step(datapath, &state, step, error);
-		changed += !result;
-	}
+	for (uint32_t step = 0; step < VPC_STEPS && !result; step++)
+		if (!step_stands(datapath, &state, step)) {
+			result = vpc_instance_load(datapath->steps, STEPS[step], NULL, 0, &loaded[step], error);
+			changed++;
+		}
 	if (result || !changed)
+		return result;
+	result = vpc_migration_catch_up(datapath, error);
+	for (uint32_t step = 0; step < VPC_STEPS && !result; step++)
+		result = loaded[step] ? put_step(datapath, &state, step, loaded[step], error) : 0;
+	result = result ?: vpc_migration_catch_up(datapath, error);
+	if (result)
 		return result;
 	snprintf(state.steps_hash, sizeof state.steps_hash, "%s", vpc_template_hash(datapath->steps));
 	result = write_state(datapath, &state, error);

@@ -7,10 +7,15 @@
 
 #include "bpf_syscall.h"
 #include "cleanup.h"
+#include "datapath_conversion.h"
 #include "datapath_internal.h"
 
 #define AS_NAME(name_) #name_,
 static const char *const NAMES[VPC_MAP_COUNT] = {VPC_DATAPATH_MAPS(AS_NAME)};
+
+const char *vpc_datapath_map_name(size_t map) {
+	return NAMES[map];
+}
 
 static void map_path(const struct vpc_datapath *datapath, const char *name, char path[VPC_PIN_PATH]) {
 	snprintf(path, VPC_PIN_PATH, "%s/%s", datapath->pin_directory, name);
@@ -113,6 +118,8 @@ void vpc_datapath_unpin_maps(struct vpc_datapath *datapath) {
 		unlink(path);
 	}
 	map_path(datapath, "node", path);
+	unlink(path);
+	map_path(datapath, VPC_CONVERSION_PIN, path);
 	unlink(path);
 	vpc_pins_remove_empty(&pins);
 	vpc_pins_close(&pins);

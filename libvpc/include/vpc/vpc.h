@@ -264,11 +264,20 @@ struct vpc_datapath_options {
 /*
  * Opens the datapath of this node (network namespace): finds what is pinned or makes it, makes the VXLAN device, and
  * attaches from_vxlan there and from_trunk to the uplink. A restart finds everything in place and changes nothing.
- * -EPROTO: pins of a newer layout.
+ *
+ * Pins of the layout before this library's are taken over under traffic, with all that is remembered, and removed; those
+ * of a newer one only if they were released (below). -EPROTO: pins of another layout, which were left as they are.
  */
 VPC_API int vpc_datapath_open(const struct vpc_datapath_options *options, struct vpc_datapath **ret_datapath, struct vpc_error *error);
 /* Releases memory and descriptors; the kernel state stays. */
 VPC_API struct vpc_datapath *vpc_datapath_free(struct vpc_datapath *datapath);
+/* The layout whose pins were taken over when the datapath was opened; 0: none. */
+VPC_API uint32_t vpc_datapath_migrated_from(const struct vpc_datapath *datapath);
+/*
+ * Lets the version with the layout before this library's take over the pins (NULL: the default directory) when it opens
+ * its datapath next: the way back from an upgrade. Until then nothing changes. -EINVAL another layout, -ENOENT no pins.
+ */
+VPC_API int vpc_datapath_release(const char *pin_directory, uint32_t layout, struct vpc_error *error);
 /* Removes all kernel state of this node: programs, pins, VXLAN device. */
 VPC_API int vpc_datapath_remove(struct vpc_datapath *datapath, struct vpc_error *error);
 
