@@ -27,7 +27,7 @@ hold_node() {
 	mount -t tmpfs tmpfs /var/lib
 	mount -t tmpfs tmpfs /run/libvpc
 	echo $$ >"/run/nodes/$1"
-	exec -a "node-$1" sleep infinity
+	exec -a "node-$1" sleep infinity >/dev/null 2>&1
 }
 export -f hold_node
 
