@@ -47,12 +47,21 @@ must_within() {
 	echo "  $what"
 }
 
+# condition KIND-NAME TYPE STATUS REASON: as the status folder has it
+condition() { grep -A3 "type: \"$2\"" "/run/m/status/$1.yaml" | grep -A1 "status: \"$3\"" | grep "reason: \"$4\"" >/dev/null; }
+# event NAME REASON [FIELD VALUE]: one Event, with that field
+event() {
+	local found
+	found=$(grep -l "reason: \"$2\"" "/run/m/events/$1".*) || return
+	[[ $(wc -l <<<"$found") == 1 ]] && { [[ -z ${3:-} ]] || grep "$3: $4" "$found" >/dev/null; }
+}
 not() { ! "$@"; }
 on_node() { nsenter --net=$node "$@"; }
 
+agent_options=(--underlay 172.31.0.1 --uplink eth0)
 start_agent() {
 	rm -f /run/ready
-	nsenter --net=$node "$bin/vpc-controller" --node n1 --manifests /run/m --underlay 172.31.0.1 --uplink eth0 --state /run/state --ready-file /run/ready 2>>/run/log &
+	nsenter --net=$node "$bin/vpc-controller" --node n1 --manifests /run/m "${agent_options[@]}" --state /run/state --ready-file /run/ready 2>>/run/log &
 	agent=$!
 	must_within 30 "the agent is ready" test -e /run/ready
 }
@@ -62,12 +71,17 @@ kill_agent() {
 	wait "$agent" 2>/dev/null || true
 }
 
+# manifest NAME: from stdin, at once
+manifest() {
+	cat >"/run/m/.new"
+	mv /run/m/.new "/run/m/$1.yaml"
+}
+
 # pod NAME [ANNOTATION]: manifest and network namespace
 pod() {
 	local annotations='{}'
 	[[ -z ${2+x} ]] || annotations="{libvpc.io/vpc: \"$2\"}"
-	echo "{apiVersion: v1, kind: Pod, metadata: {name: $1, annotations: $annotations}, spec: {nodeName: n1}}" >"/run/m/.new"
-	mv /run/m/.new "/run/m/pod-$1.yaml"
+	manifest "pod-$1" <<<"{apiVersion: v1, kind: Pod, metadata: {name: $1, annotations: $annotations}, spec: {nodeName: n1}}"
 	[[ -e /run/netns/agent-$1 ]] || ip netns add "agent-$1"
 }
 
@@ -109,7 +123,7 @@ delete() {
 }
 
 answered() { [[ $(jq -r .code /run/answer) == "$1" ]]; }
-says() { jq -r .msg /run/answer | grep -q -- "$1"; }
+says() { jq -r .msg /run/answer | grep -- "$1" >/dev/null; }
 refuses() { not vpc ADD "$1" && answered "$2" && says "$3"; }
 logged() { grep -q -- "$1" /run/log; }
 
@@ -120,7 +134,7 @@ no_record() { ! compgen -G '/run/state/pods/*.json' >/dev/null; }
 pod_programs_are() { [[ $(pod_programs) == "$1" ]]; }
 before=''
 same_programs() { [[ $(programs) == "$before" ]]; }
-rule_stands() { on_node nft list chain inet libvpc forward 2>/dev/null | grep -q "udp dport 14789 drop"; }
+rule_stands() { on_node nft list chain inet libvpc forward 2>/dev/null | grep "udp dport 14789 drop" >/dev/null; }
 reaches() { nsenter --net="/run/netns/agent-$1" ping -c 1 -W 1 "$(jq -r '.ips[0].address | sub("/.*"; "")' "/run/result-$2")" >/dev/null; }
 
 ip netns add agent-u
