@@ -23,6 +23,7 @@ static const char HELP[] = "vpc-controller: the agent of a node. Gives VPCs thei
                            "  --bpffs DIR         folder for pins on a bpffs (default: /sys/fs/bpf/libvpc/v<layout>)\n"
                            "  --ready-file PATH   made once ADD can be served\n"
                            "  --no-datapath       manifests and identifiers only; ADD is refused\n"
+                           "  --release-layout N  let the version with layout N of the maps take over, and end: before a downgrade\n"
                            "  --verbose           log details, too\n"
                            "  --help, --version\n"
                            "\n"
@@ -42,14 +43,32 @@ static const struct option LONG_OPTIONS[] = {
     {"bpffs", required_argument, NULL, 'b'},
     {"ready-file", required_argument, NULL, 'r'},
     {"no-datapath", no_argument, NULL, 'd'},
+    {"release-layout", required_argument, NULL, 'R'},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
 };
 
+/* Nothing but the mark for an older version. */
+static int release_layout(const char *layout, const char *bpffs) {
+	struct vpc_error error = {""};
+	char *end = NULL;
+	unsigned long number = strtoul(layout, &end, 10);
+	if (!*layout || *end || number > UINT32_MAX) {
+		fprintf(stderr, "vpc-controller: '%s' is no number of a layout; try --help\n", layout);
+		return 2;
+	}
+	if (vpc_datapath_release(bpffs, (uint32_t)number, &error) < 0) {
+		fprintf(stderr, "vpc-controller: %s\n", error.text);
+		return 1;
+	}
+	return 0;
+}
+
 /* Returns -1 to go on, else the exit status. */
 static int parse_options(int count, char **arguments, struct options *options) {
+	const char *layout = NULL;
 	for (int letter; (letter = getopt_long(count, arguments, "", LONG_OPTIONS, NULL)) >= 0;)
 		switch (letter) {
 		case 'n': options->node = optarg; break;
@@ -62,11 +81,14 @@ static int parse_options(int count, char **arguments, struct options *options) {
 		case 'b': options->bpffs = optarg; break;
 		case 'r': options->ready_file = optarg; break;
 		case 'd': options->no_datapath = true; break;
+		case 'R': layout = optarg; break;
 		case 'v': log_set_level(LOG_DETAIL); break;
 		case 'h': fputs(HELP, stdout); return 0;
 		case 'V': printf("vpc-controller %s\n", vpc_version()); return 0;
 		default: fputs("Try 'vpc-controller --help'.\n", stderr); return 2;
 		}
+	if (layout && optind == count)
+		return release_layout(layout, options->bpffs);
 	if (optind < count || !options->node || !options->manifests) {
 		fprintf(stderr, "vpc-controller: %s; try --help\n", optind < count ? "unexpected argument" : "--node and --manifests are needed");
 		return 2;

@@ -82,6 +82,8 @@ int node_open(struct agent *agent, struct vpc_error *error) {
 	result = vpc_datapath_open(&options, &agent->datapath, error);
 	if (result < 0 && made_rule && agent->records.count == 0) /* Pods of an earlier life need the rule all the same */
 		firewall_remove();
+	if (result == 0 && vpc_datapath_migrated_from(agent->datapath))
+		log_event(LOG_INFO, "agent", "LayoutMigrated", "the maps of layout %u were taken over", vpc_datapath_migrated_from(agent->datapath));
 	return result;
 }
 
