@@ -43,7 +43,7 @@ static const struct option LONG_OPTIONS[] = {
     {"bpffs", required_argument, NULL, 'b'},
     {"ready-file", required_argument, NULL, 'r'},
     {"no-datapath", no_argument, NULL, 'd'},
-    {"release-layout", required_argument, NULL, 'R'},
+    {"release-layout", required_argument, NULL, 'L'},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
@@ -81,7 +81,7 @@ static int parse_options(int count, char **arguments, struct options *options) {
 		case 'b': options->bpffs = optarg; break;
 		case 'r': options->ready_file = optarg; break;
 		case 'd': options->no_datapath = true; break;
-		case 'R': layout = optarg; break;
+		case 'L': layout = optarg; break;
 		case 'v': log_set_level(LOG_DETAIL); break;
 		case 'h': fputs(HELP, stdout); return 0;
 		case 'V': printf("vpc-controller %s\n", vpc_version()); return 0;
