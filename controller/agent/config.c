@@ -114,20 +114,22 @@ static int parse_hold_down(struct config *config, const char *text, struct vpc_e
 	return 0;
 }
 
-static const struct {
-	const char *key, *standard;
-	int (*parse)(struct config *config, const char *text, struct vpc_error *error);
-} KEYS[] = {
-    {"vniRange", "2-16777215", parse_vni},
-    {"vlanRange", "", parse_vlan},
-    {"uplink", "", parse_uplink},
-    {"underlayFamily", "IPv4", parse_family},
-    {"udpPort", "14789", parse_port},
-    {"excludedNamespaces", "kube-system", parse_excluded},
-    {"clusterDNS", "", parse_dns},
-    {"networkPolicy", "refuse", parse_policy},
-    {"holdDown", "10m", parse_hold_down},
+static const struct config_key KEYS[] = {
+    {"vniRange", "2-16777215", "VNIs to hand out, FIRST-LAST; a pinned `spec.id` may lie outside", parse_vni},
+    {"vlanRange", "", "VLAN IDs to hand out, FIRST-LAST; a pinned one must lie inside", parse_vlan},
+    {"uplink", "", "interface towards the other nodes; that which holds the underlay address if it is left out; at the agent's start",
+        parse_uplink},
+    {"underlayFamily", "IPv4", "which InternalIP of the Node is the underlay address, IPv4 or IPv6; at the agent's start", parse_family},
+    {"udpPort", "14789", "of VXLAN; at the agent's start", parse_port},
+    {"excludedNamespaces", "kube-system", "whose Pods never join a VPC; names with commas between", parse_excluded},
+    {"clusterDNS", "", "addresses that every Pod may ask on port 53, with commas between", parse_dns},
+    {"networkPolicy", "refuse", "`refuse` or `warn`: Pods in a VPC that a NetworkPolicy selects", parse_policy},
+    {"holdDown", "10m", "between the release of an identifier and its next use; seconds, or minutes with `m`", parse_hold_down},
 };
+
+const struct config_key *config_key(size_t index) {
+	return index < COUNT_OF(KEYS) ? &KEYS[index] : NULL;
+}
 
 int config_parse(const struct text_map *data, struct config *ret_config, struct vpc_error *error) {
 	struct config config = {0};

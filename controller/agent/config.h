@@ -23,6 +23,13 @@ struct config {
 
 /* Defaults where a key is missing. An unknown key or a wrong value is -EINVAL and named; *ret_config is untouched then. */
 int config_parse(const struct text_map *data, struct config *ret_config, struct vpc_error *error);
+/* One key of the ConfigMap, for people. NULL beyond the last. */
+struct config_key {
+	const char *key, *standard; /* standard: what stands there if it is missing */
+	const char *text;
+	int (*parse)(struct config *config, const char *text, struct vpc_error *error);
+};
+const struct config_key *config_key(size_t index);
 bool config_excludes(const struct config *config, const char *namespace);
 
 #endif

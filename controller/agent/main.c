@@ -2,6 +2,7 @@
 #include "agent.h"
 #include "../cleanup.h"
 #include "log.h"
+#include "reference.h"
 #include "../cni_protocol.h"
 
 #include <getopt.h>
@@ -25,6 +26,7 @@ static const char HELP[] = "vpc-controller: the agent of a node. Gives VPCs thei
                            "  --no-datapath       manifests and identifiers only; ADD is refused\n"
                            "  --release-layout N  let the version with layout N of the maps take over, and end: before a downgrade\n"
                            "  --verbose           log details, too\n"
+                           "  --reference         print every field of the objects and the ConfigMap, as Markdown\n"
                            "  --help, --version\n"
                            "\n"
                            "Example: vpc-controller --node n1 --manifests /etc/libvpc/manifests --underlay 172.30.0.1\n"
@@ -45,6 +47,7 @@ static const struct option LONG_OPTIONS[] = {
     {"no-datapath", no_argument, NULL, 'd'},
     {"release-layout", required_argument, NULL, 'L'},
     {"verbose", no_argument, NULL, 'v'},
+    {"reference", no_argument, NULL, 'R'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -83,6 +86,7 @@ static int parse_options(int count, char **arguments, struct options *options) {
 		case 'd': options->no_datapath = true; break;
 		case 'L': layout = optarg; break;
 		case 'v': log_set_level(LOG_DETAIL); break;
+		case 'R': return reference_print(stdout) < 0;
 		case 'h': fputs(HELP, stdout); return 0;
 		case 'V': printf("vpc-controller %s\n", vpc_version()); return 0;
 		default: fputs("Try 'vpc-controller --help'.\n", stderr); return 2;
