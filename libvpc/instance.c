@@ -176,13 +176,25 @@ static int fill_data_map(const struct vpc_template *template, size_t section, co
 	return 0;
 }
 
+/* libbpf makes no such maps where a first one was refused, and says nothing: tells why. */
+static int fail_without_map(const struct vpc_template *template, const char *section, struct vpc_error *error) {
+	char permission[VPC_PERMISSION_TEXT];
+	_cleanup_(close_fd) int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, sizeof(uint32_t), sizeof(uint64_t), 1, NULL);
+	if (fd >= 0)
+		return vpc_fail(error, -ENOTSUP, "%s: section %s has no map; is this kernel without global variables (before 5.2)?", template->name, section);
+	return vpc_fail(error, fd, "%s: no map for the variables of section %s: %s%s%s", template->name, section, strerror(-fd), fd == -EPERM ? "; " : "",
+		fd == -EPERM ? vpc_probe_permission(permission) : "");
+}
+
 static int make_data_map(const struct vpc_template *template, size_t section, const struct vpc_setting *settings, const int *parameters, size_t count,
 		struct data_maps *maps, struct vpc_error *error) {
 	const char *name = vpc_elf_section_name(&template->elf, section);
 	struct bpf_map_info info = {0};
 	uint32_t size = sizeof info;
 	int shared = vpc_template_map_fd(template, name);
-	if (shared < 0 || bpf_obj_get_info_by_fd(shared, &info, &size) < 0 || maps->count == MOST_DATA_MAPS)
+	if (shared < 0)
+		return fail_without_map(template, name, error);
+	if (bpf_obj_get_info_by_fd(shared, &info, &size) < 0 || maps->count == MOST_DATA_MAPS)
 		return vpc_fail(error, -EINVAL, "%s: section %s has no map", template->name, name);
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = info.map_flags);
 	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, info.name, sizeof(uint32_t), info.value_size, 1, &options);
