@@ -39,8 +39,4 @@ void vpc_flow_backward(const struct bpf_insn *insn, enum vpc_flow_choice choice,
 
 void vpc_flow_escape(const struct vpc_flow_state *state, unsigned reg, struct vpc_flow_frame *frame);
 
-static inline bool vpc_flow_is_subprogram_call(const struct bpf_insn *insn) {
-	return insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL;
-}
-
 #endif
