@@ -11,7 +11,6 @@ struct vpc_standing {
 	uint32_t program_id;
 	uint64_t program_tag;
 	bool first;     /* nothing of others runs before it */
-	bool unpinned;  /* it runs, but our pin is gone or names another program */
 	char ahead[128];/* if not first: what runs before, for messages */
 };
 
@@ -25,6 +24,8 @@ struct vpc_hook_kind {
 	int (*put)(const struct vpc_place *place, int program_fd, const struct vpc_record *record, struct vpc_error *error);
 	/* Reads back. -ENOENT if nothing of ours stands there, or the interface is gone. */
 	int (*look)(const struct vpc_place *place, struct vpc_standing *ret_standing, struct vpc_error *error);
+	/* Whether our pin is there and names that program. May be NULL: look() finds what stands by the pin. */
+	bool (*is_pinned)(const struct vpc_place *place, uint32_t program_id);
 	/* Takes ours away, pins included. 0 also if nothing was there, or the interface is gone. */
 	int (*drop)(const struct vpc_place *place, const struct vpc_record *record, struct vpc_error *error);
 };

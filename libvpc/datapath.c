@@ -107,6 +107,7 @@ int vpc_datapath_open(const struct vpc_datapath_options *options, struct vpc_dat
 	if (!datapath)
 		return vpc_fail(error, -ENOMEM, "no memory for a datapath");
 	datapath->state_fd = -1;
+	datapath->session = (struct vpc_session)VPC_SESSION_CLOSED;
 	int result = read_options(datapath, options, &known, error);
 	if (result >= 0)
 		result = make_ready(datapath, &known, error);
@@ -124,6 +125,7 @@ struct vpc_datapath *vpc_datapath_free(struct vpc_datapath *datapath) {
 		return NULL;
 	vpc_migration_free(datapath);
 	vpc_to_pods_free(&datapath->to_pods);
+	vpc_session_close(&datapath->session);
 	vpc_instance_free(datapath->confined);
 	vpc_instance_free(datapath->forget_flow);
 	vpc_template_free(datapath->pod);

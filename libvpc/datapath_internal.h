@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 
+#include "attach_session.h"
 #include "datapath_device.h"
 #include "datapath_map.h"
 #include "datapath_maps.h"
@@ -72,6 +73,7 @@ struct vpc_datapath {
 	int state_fd;      /* the map `node` (datapath_node.c) */
 	struct vpc_pod_table pods;
 	struct vpc_to_pods to_pods;
+	struct vpc_session session; /* for the programs of Pods */
 	struct vpc_sweep sweep;
 	struct vpc_migration *migration; /* NULL: none is under way */
 	uint32_t migrated_from;          /* layout; 0: none */
@@ -148,11 +150,11 @@ bool vpc_attachment_has(const struct vpc_attachment *attachment, const struct vp
 /* Loads the Pod's programs and attaches them; what stood there is replaced. Adds to the times. */
 int vpc_pod_put_programs(struct vpc_datapath *datapath, const struct vpc_pod *pod, struct vpc_timing *timing, struct vpc_error *error);
 /* 0 if both stand with the Pod's values; -ENOENT, -ESTALE. */
-int vpc_pod_check_programs(const struct vpc_datapath *datapath, const struct vpc_pod *pod, struct vpc_error *error);
+int vpc_pod_check_programs(struct vpc_datapath *datapath, const struct vpc_pod *pod, struct vpc_error *error);
 /* Replaces what stands on the interface by programs that drop everything. */
 int vpc_pod_confine_programs(struct vpc_datapath *datapath, uint32_t ifindex, struct vpc_error *error);
 /* 0 also if there were none, or the interface is gone. */
-int vpc_pod_delete_programs(const struct vpc_datapath *datapath, uint32_t ifindex, struct vpc_error *error);
+int vpc_pod_delete_programs(struct vpc_datapath *datapath, uint32_t ifindex, struct vpc_error *error);
 /* Gives up the copy of to_pod that all Pods of a network share. */
 void vpc_to_pods_delete(struct vpc_to_pods *to_pods, uint32_t network);
 void vpc_to_pods_free(struct vpc_to_pods *to_pods);

@@ -68,15 +68,29 @@ static struct vpc_attach_options quick_options(const struct vpc_datapath *datapa
 	return options;
 }
 
-int vpc_pod_put_programs(struct vpc_datapath *datapath, const struct vpc_pod *pod, struct vpc_timing *timing, struct vpc_error *error) {
+/* One at each direction, both under one lock. */
+static int attach_both(struct vpc_datapath *datapath, uint32_t ifindex, const struct vpc_instance *ingress, const struct vpc_instance *egress,
+	struct vpc_error *error) {
 	const struct vpc_attach_options options = quick_options(datapath);
+	struct vpc_session *session = &datapath->session;
+	int result = vpc_session_begin(session, options.pin_directory, VPC_PINS_MAKE, error);
+	if (result)
+		return result;
+	result = vpc_session_attach(session, ingress, ifindex, VPC_INGRESS, &options, error);
+	result = result ?: vpc_session_attach(session, egress, ifindex, VPC_EGRESS, &options, error);
+	if (result)
+		vpc_session_remove_empty(session);
+	vpc_session_end(session);
+	return result;
+}
+
+int vpc_pod_put_programs(struct vpc_datapath *datapath, const struct vpc_pod *pod, struct vpc_timing *timing, struct vpc_error *error) {
 	struct vpc_instance *from_pod = NULL, *to_pod = NULL;
 	uint64_t start = vpc_nanoseconds();
 	int result = load(datapath, pod, FROM_POD, &from_pod, error);
 	result = result ?: get_to_pod(datapath, pod, &to_pod, error);
 	uint64_t loaded = vpc_nanoseconds(), patch = result ? 0 : vpc_instance_patch_time(from_pod);
-	result = result ?: vpc_attach(from_pod, pod->ifindex, VPC_INGRESS, &options, error);
-	result = result ?: vpc_attach(to_pod, pod->ifindex, VPC_EGRESS, &options, error);
+	result = result ?: attach_both(datapath, pod->ifindex, from_pod, to_pod, error);
 	vpc_instance_free(from_pod);
 	timing->patch += patch;
 	timing->load += loaded - start - patch;
@@ -84,13 +98,13 @@ int vpc_pod_put_programs(struct vpc_datapath *datapath, const struct vpc_pod *po
 	return result;
 }
 
-static int check(const struct vpc_datapath *datapath, const struct vpc_pod *pod, const char *program, enum vpc_direction direction,
+static int check(struct vpc_datapath *datapath, const struct vpc_pod *pod, const char *program, enum vpc_direction direction,
 	struct vpc_error *error) {
 	const struct vpc_attach_options options = vpc_datapath_attach_options(datapath);
 	struct vpc_attachment attachment;
 	struct vpc_pod_values values;
 	char interface[VPC_INTERFACE_TEXT];
-	int result = vpc_attachment_check(pod->ifindex, direction, &options, &attachment, error);
+	int result = vpc_session_check(&datapath->session, pod->ifindex, direction, &options, &attachment, error);
 	if (result)
 		return result;
 	vpc_pod_values_make(datapath, pod, program, &values);
@@ -100,23 +114,32 @@ static int check(const struct vpc_datapath *datapath, const struct vpc_pod *pod,
 	return 0;
 }
 
-int vpc_pod_check_programs(const struct vpc_datapath *datapath, const struct vpc_pod *pod, struct vpc_error *error) {
-	int result = check(datapath, pod, FROM_POD, VPC_INGRESS, error);
-	return result ?: check(datapath, pod, TO_POD, VPC_EGRESS, error);
+int vpc_pod_check_programs(struct vpc_datapath *datapath, const struct vpc_pod *pod, struct vpc_error *error) {
+	int result = vpc_session_begin(&datapath->session, datapath->pin_directory, VPC_PINS_SHARED, error);
+	if (result)
+		return result;
+	result = check(datapath, pod, FROM_POD, VPC_INGRESS, error);
+	result = result ?: check(datapath, pod, TO_POD, VPC_EGRESS, error);
+	vpc_session_end(&datapath->session);
+	return result;
 }
 
 int vpc_pod_confine_programs(struct vpc_datapath *datapath, uint32_t ifindex, struct vpc_error *error) {
-	const struct vpc_attach_options options = quick_options(datapath);
 	int result = datapath->confined ? 0 : vpc_instance_load(datapath->confine, "confine", NULL, 0, &datapath->confined, error);
-	result = result ?: vpc_attach(datapath->confined, ifindex, VPC_INGRESS, &options, error);
-	return result ?: vpc_attach(datapath->confined, ifindex, VPC_EGRESS, &options, error);
+	return result ?: attach_both(datapath, ifindex, datapath->confined, datapath->confined, error);
 }
 
-int vpc_pod_delete_programs(const struct vpc_datapath *datapath, uint32_t ifindex, struct vpc_error *error) {
+int vpc_pod_delete_programs(struct vpc_datapath *datapath, uint32_t ifindex, struct vpc_error *error) {
 	const struct vpc_attach_options options = vpc_datapath_attach_options(datapath);
-	int in = vpc_detach(ifindex, VPC_INGRESS, &options, error);
-	if (in && in != -ENOENT)
-		return in;
-	int out = vpc_detach(ifindex, VPC_EGRESS, &options, error);
-	return out == -ENOENT ? 0 : out;
+	struct vpc_session *session = &datapath->session;
+	int result = vpc_session_begin(session, options.pin_directory, VPC_PINS_CHANGE, error);
+	if (result)
+		return result == -ENOENT ? 0 : result;
+	for (enum vpc_direction direction = VPC_INGRESS; direction <= VPC_EGRESS && !result; direction++) {
+		result = vpc_session_detach(session, ifindex, direction, &options, error);
+		result = result == -ENOENT ? 0 : result;
+	}
+	vpc_session_remove_empty(session);
+	vpc_session_end(session);
+	return result;
 }

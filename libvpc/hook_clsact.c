@@ -50,8 +50,8 @@ static const struct vpc_filter *find_ahead(const struct vpc_filters *filters, co
 }
 
 /* ENOENT is what a kernel says of a kind of qdisc or filter that it was built without. */
-static int fail_netlink(
-	const struct vpc_place *place, int code, const char *what, const struct vpc_netlink *netlink, struct vpc_error *error) {
+static int fail_netlink(const struct vpc_place *place, int code, const char *what, struct vpc_error *error) {
+	const struct vpc_netlink *netlink = place->netlink;
 	char text[192];
 	snprintf(text, sizeof text, "%s%s%s%s", what, netlink->reason[0] ? " (" : "", netlink->reason, netlink->reason[0] ? ")" : "");
 	if (code != -ENOENT)
@@ -61,14 +61,9 @@ static int fail_netlink(
 		vpc_direction_name(place->direction), vpc_interface_text(place->ifindex, interface), text);
 }
 
-static int open_netlink(const struct vpc_place *place, struct vpc_netlink *ret_netlink, struct vpc_error *error) {
-	int result = vpc_netlink_open(ret_netlink);
-	return result ? vpc_hook_fail(place, result, "netlink socket", error) : 0;
-}
-
-static int list_filters(const struct vpc_place *place, struct vpc_netlink *netlink, struct vpc_filters *filters, struct vpc_error *error) {
-	int result = vpc_netlink_filters(netlink, place->ifindex, parent_of(place), filters);
-	return result ? fail_netlink(place, result, "list of filters", netlink, error) : 0;
+static int list_filters(const struct vpc_place *place, struct vpc_filters *filters, struct vpc_error *error) {
+	int result = vpc_netlink_filters(place->netlink, place->ifindex, parent_of(place), filters);
+	return result ? fail_netlink(place, result, "list of filters", error) : 0;
 }
 
 /* "vpc agent from_pod", for `tc filter show`, and to know the owner where the record lies in another pin directory. */
@@ -85,18 +80,17 @@ static int refuse_foreign(
 	const struct vpc_place *place, const struct vpc_record *record, const struct vpc_filters *filters, struct vpc_error *error) {
 	char interface[VPC_INTERFACE_TEXT];
 	const char *direction = vpc_direction_name(place->direction);
-	vpc_interface_text(place->ifindex, interface);
 
 	for (size_t i = 0; i < filters->count; i++) {
 		const struct vpc_filter *filter = &filters->list[i];
 		if (is_ours(filter) && !has_owner(filter, record->owner))
-			return vpc_fail(error, -EBUSY, "%s of interface %s is held by filter '%s' (priority 1, handle 0x%08x)", direction, interface,
-				filter->name, filter->handle);
+			return vpc_fail(error, -EBUSY, "%s of interface %s is held by filter '%s' (priority 1, handle 0x%08x)", direction,
+				vpc_interface_text(place->ifindex, interface), filter->name, filter->handle);
 		if (filter->chain == 0 && filter->priority == PRIORITY && (strcmp(filter->kind, "bpf") != 0 || filter->protocol != ETH_P_ALL))
 			return vpc_fail(error, -EBUSY,
 				"%s of interface %s: a filter '%s' of another tool (priority 1, protocol 0x%04x) runs first and cannot be passed; give it "
 				"a higher priority number",
-				direction, interface, filter->kind, filter->protocol);
+				direction, vpc_interface_text(place->ifindex, interface), filter->kind, filter->protocol);
 	}
 	return 0;
 }
@@ -127,27 +121,38 @@ static int refuse_tcx(const struct vpc_place *place, struct vpc_error *error) {
 		vpc_direction_name(place->direction), vpc_interface_text(place->ifindex, interface), program_id);
 }
 
-static int prepare(const struct vpc_place *place, struct vpc_record *record, struct vpc_error *error) {
-	_cleanup_(vpc_netlink_close) struct vpc_netlink netlink = {0};
-	int result = open_netlink(place, &netlink, error);
+/* What carries the filters of the interface, asked of the kernel once in a session. */
+static int look_at_qdisc(const struct vpc_place *place, struct vpc_error *error) {
+	struct vpc_qdisc *qdisc = place->qdisc;
+	char kind[VPC_QDISC_KIND];
+	if (qdisc->ifindex == place->ifindex)
+		return 0;
+	int result = vpc_netlink_ingress_qdisc(place->netlink, place->ifindex, kind);
 	if (result)
-		return result;
-	int clsact = vpc_netlink_has_ingress_qdisc(&netlink, place->ifindex, "clsact");
-	int ingress = clsact == 0 ? vpc_netlink_has_ingress_qdisc(&netlink, place->ifindex, "ingress") : 0;
-	if (clsact < 0 || ingress < 0)
-		return fail_netlink(place, clsact < 0 ? clsact : ingress, "qdisc", &netlink, error);
-	if (ingress)
+		return fail_netlink(place, result, "qdisc", error);
+	if (kind[0] && strcmp(kind, "clsact") != 0)
 		return vpc_hook_fail(
 			place, -EBUSY, "a qdisc 'ingress' of another tool stands in the place of clsact; remove it (tc qdisc del ... ingress)", error);
-	if (!clsact)
-		record->flags |= VPC_RECORD_QDISC_OURS;
+	*qdisc = (struct vpc_qdisc){place->ifindex, kind[0] ? VPC_QDISC_STANDS : VPC_QDISC_MISSING};
 	return 0;
 }
 
-static int make_qdisc(
-	const struct vpc_place *place, struct vpc_netlink *netlink, const struct vpc_record *record, struct vpc_error *error) {
-	int result = record->flags & VPC_RECORD_QDISC_OURS ? vpc_netlink_add_clsact(netlink, place->ifindex) : 0;
-	return result && result != -EEXIST ? fail_netlink(place, result, "clsact qdisc", netlink, error) : 0;
+static int prepare(const struct vpc_place *place, struct vpc_record *record, struct vpc_error *error) {
+	int result = look_at_qdisc(place, error);
+	if (!result && place->qdisc->state == VPC_QDISC_MISSING)
+		record->flags |= VPC_RECORD_QDISC_OURS;
+	return result;
+}
+
+static int make_qdisc(const struct vpc_place *place, struct vpc_error *error) {
+	struct vpc_qdisc *qdisc = place->qdisc;
+	if (qdisc->state != VPC_QDISC_MISSING)
+		return 0;
+	int result = vpc_netlink_add_clsact(place->netlink, place->ifindex);
+	if (result && result != -EEXIST)
+		return fail_netlink(place, result, "clsact qdisc", error);
+	qdisc->state = result ? VPC_QDISC_STANDS : VPC_QDISC_MADE;
+	return 0;
 }
 
 /* The handle under which the filter comes first: the one that stands first, or the one that is free. */
@@ -160,15 +165,15 @@ static uint32_t choose_handle(const struct vpc_filters *filters) {
 	return ours->handle == FIRST_HANDLE ? OTHER_HANDLE : FIRST_HANDLE;
 }
 
-static int delete_ours(const struct vpc_place *place, struct vpc_netlink *netlink, const struct vpc_filters *filters, const char *owner,
-	uint32_t but_handle, struct vpc_error *error) {
+static int delete_ours(const struct vpc_place *place, const struct vpc_filters *filters, const char *owner, uint32_t but_handle,
+	struct vpc_error *error) {
 	for (size_t i = 0; i < filters->count; i++) {
 		const struct vpc_filter *filter = &filters->list[i];
 		if (!is_ours(filter) || !has_owner(filter, owner) || filter->handle == but_handle)
 			continue;
-		int result = vpc_netlink_delete_filter(netlink, place->ifindex, parent_of(place), PRIORITY, filter->handle);
+		int result = vpc_netlink_delete_filter(place->netlink, place->ifindex, parent_of(place), PRIORITY, filter->handle);
 		if (result && result != -ENOENT)
-			return fail_netlink(place, result, "removal of the filter", netlink, error);
+			return fail_netlink(place, result, "removal of the filter", error);
 	}
 	return 0;
 }
@@ -182,53 +187,59 @@ static void undo(const struct vpc_place *place, const struct vpc_record *record,
 		vpc_clsact_remove_qdisc(place);
 }
 
-static int put_filter(const struct vpc_place *place, struct vpc_netlink *netlink, const struct vpc_filters *filters, int program_fd,
-	const struct vpc_record *record, struct vpc_error *error) {
+static int put_filter(const struct vpc_place *place, const struct vpc_filters *filters, int program_fd, const struct vpc_record *record,
+	struct vpc_error *error) {
 	char name[64];
 	uint32_t handle = choose_handle(filters);
 	write_name(record, name);
 
-	int result = make_qdisc(place, netlink, record, error);
-	result = result ?: vpc_pins_put(place, VPC_PIN_PROGRAM, program_fd, error);
+	int result = vpc_pins_put(place, VPC_PIN_PROGRAM, program_fd, error);
 	if (result)
 		return result;
-	result = vpc_netlink_put_filter(netlink, place->ifindex, parent_of(place), PRIORITY, handle, program_fd, name);
+	result = vpc_netlink_put_filter(place->netlink, place->ifindex, parent_of(place), PRIORITY, handle, program_fd, name);
 	if (result)
-		return fail_netlink(place, result, "clsact filter", netlink, error);
-	return delete_ours(place, netlink, filters, record->owner, handle, error);
+		return fail_netlink(place, result, "clsact filter", error);
+	return delete_ours(place, filters, record->owner, handle, error);
+}
+
+/* A qdisc that has just been made has no filters; if somebody was quicker all the same, look() sees them afterwards. */
+static int find_filters(const struct vpc_place *place, const struct vpc_record *record, struct vpc_filters *filters, struct vpc_error *error) {
+	filters->count = 0;
+	if (place->qdisc->state == VPC_QDISC_MADE)
+		return 0;
+	int result = list_filters(place, filters, error);
+	return result ?: refuse_foreign(place, record, filters, error);
 }
 
 static int put(const struct vpc_place *place, int program_fd, const struct vpc_record *record, struct vpc_error *error) {
-	_cleanup_(vpc_netlink_close) struct vpc_netlink netlink = {0};
 	struct vpc_filters filters;
 
-	int result = open_netlink(place, &netlink, error);
-	result = result ?: refuse_tcx(place, error);
-	result = result ?: list_filters(place, &netlink, &filters, error);
-	result = result ?: refuse_foreign(place, record, &filters, error);
+	int result = refuse_tcx(place, error);
+	result = result ?: make_qdisc(place, error);
+	result = result ?: find_filters(place, record, &filters, error);
 	if (result)
 		return result;
-	result = put_filter(place, &netlink, &filters, program_fd, record, error);
+	result = put_filter(place, &filters, program_fd, record, error);
 	if (result)
 		undo(place, record, &filters);
 	return result;
 }
 
-static int look(const struct vpc_place *place, struct vpc_standing *ret_standing, struct vpc_error *error) {
-	_cleanup_(vpc_netlink_close) struct vpc_netlink netlink = {0};
-	_cleanup_(close_fd) int pinned_fd = vpc_pins_get(place, VPC_PIN_PROGRAM);
-	struct vpc_filters filters;
-	uint32_t pinned_id = 0;
+static bool is_pinned(const struct vpc_place *place, uint32_t program_id) {
+	_cleanup_(close_fd) int fd = vpc_pins_get(place, VPC_PIN_PROGRAM);
+	uint32_t pinned_id;
+	return fd >= 0 && vpc_bpf_program_info(fd, NULL, &pinned_id, NULL) == 0 && pinned_id == program_id;
+}
 
-	int result = open_netlink(place, &netlink, error);
-	result = result ?: list_filters(place, &netlink, &filters, error);
+static int look(const struct vpc_place *place, struct vpc_standing *ret_standing, struct vpc_error *error) {
+	struct vpc_filters filters;
+
+	int result = list_filters(place, &filters, error);
 	if (result)
 		return result == -ENODEV ? -ENOENT : result;
 	const struct vpc_filter *ours = find_ours(&filters);
 	if (!ours)
 		return -ENOENT;
-	if (pinned_fd >= 0)
-		vpc_bpf_program_info(pinned_fd, NULL, &pinned_id, NULL);
 
 	struct vpc_standing standing = {.program_id = ours->program_id, .program_tag = ours->program_tag};
 	const struct vpc_filter *ahead = find_ahead(&filters, ours);
@@ -239,19 +250,16 @@ static int look(const struct vpc_place *place, struct vpc_standing *ret_standing
 		snprintf(standing.ahead, sizeof standing.ahead, "filter '%s' (priority %u, handle 0x%x)",
 			ahead->name[0] ? ahead->name : ahead->kind, ahead->priority, ahead->handle);
 	standing.first = !standing.ahead[0];
-	standing.unpinned = pinned_id != ours->program_id;
 	*ret_standing = standing;
 	return 0;
 }
 
 static int drop(const struct vpc_place *place, const struct vpc_record *record, struct vpc_error *error) {
-	_cleanup_(vpc_netlink_close) struct vpc_netlink netlink = {0};
 	struct vpc_filters filters;
 
-	int result = open_netlink(place, &netlink, error);
-	result = result ?: list_filters(place, &netlink, &filters, NULL);
+	int result = list_filters(place, &filters, NULL);
 	if (result == 0)
-		result = delete_ours(place, &netlink, &filters, record->owner, 0, error);
+		result = delete_ours(place, &filters, record->owner, 0, error);
 	if (result && result != -ENODEV)
 		return result;
 	result = vpc_pins_remove(place, VPC_PIN_PROGRAM);
@@ -260,14 +268,15 @@ static int drop(const struct vpc_place *place, const struct vpc_record *record, 
 
 void vpc_clsact_remove_qdisc(const struct vpc_place *place) {
 	static const uint32_t PARENTS[] = {VPC_TC_INGRESS, VPC_TC_EGRESS};
-	_cleanup_(vpc_netlink_close) struct vpc_netlink netlink = {0};
+	char kind[VPC_QDISC_KIND];
 	struct vpc_filters filters;
-	if (vpc_netlink_open(&netlink) || vpc_netlink_has_ingress_qdisc(&netlink, place->ifindex, "clsact") != 1)
+	place->qdisc->ifindex = 0;
+	if (vpc_netlink_ingress_qdisc(place->netlink, place->ifindex, kind) || strcmp(kind, "clsact") != 0)
 		return;
 	for (int i = 0; i < 2; i++)
-		if (vpc_netlink_filters(&netlink, place->ifindex, PARENTS[i], &filters) || filters.count)
+		if (vpc_netlink_filters(place->netlink, place->ifindex, PARENTS[i], &filters) || filters.count)
 			return;
-	vpc_netlink_delete_clsact(&netlink, place->ifindex);
+	vpc_netlink_delete_clsact(place->netlink, place->ifindex);
 }
 
-const struct vpc_hook_kind vpc_hook_clsact = {.prepare = prepare, .put = put, .look = look, .drop = drop};
+const struct vpc_hook_kind vpc_hook_clsact = {.prepare = prepare, .put = put, .look = look, .is_pinned = is_pinned, .drop = drop};

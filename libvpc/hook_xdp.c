@@ -16,11 +16,9 @@
 #include "netlink.h"
 
 static int refuse_occupied(const struct vpc_place *place, struct vpc_error *error) {
-	_cleanup_(vpc_netlink_close) struct vpc_netlink netlink = {0};
 	char interface[VPC_INTERFACE_TEXT];
 	uint32_t program_id = 0;
-	if (vpc_netlink_open(&netlink) == 0)
-		vpc_netlink_xdp_program(&netlink, place->ifindex, &program_id);
+	vpc_netlink_xdp_program(place->netlink, place->ifindex, &program_id);
 	return vpc_fail(error, -EBUSY,
 		"XDP of interface %s is held by program %" PRIu32 " of another tool; remove it first (ip link set dev %s xdp off)",
 		vpc_interface_text(place->ifindex, interface), program_id, interface);

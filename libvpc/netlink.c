@@ -49,7 +49,8 @@ static void read_reason(struct vpc_netlink *netlink, const struct nlmsghdr *answ
 	}
 }
 
-static int receive(struct vpc_netlink *netlink, uint32_t sequence, mnl_cb_t each, void *context) {
+/* *ret_complete tells whether the kernel's last word about the request was read, so that none is left in the socket. */
+static int receive(struct vpc_netlink *netlink, uint32_t sequence, mnl_cb_t each, void *context, bool *ret_complete) {
 	char buffer[ANSWER_SIZE] __attribute__((aligned(8)));
 	for (;;) {
 		ssize_t length = mnl_socket_recvfrom(netlink->socket, buffer, sizeof buffer);
@@ -58,8 +59,10 @@ static int receive(struct vpc_netlink *netlink, uint32_t sequence, mnl_cb_t each
 		if (length < 0)
 			return -errno;
 		struct nlmsghdr *answer = (struct nlmsghdr *)buffer;
-		if (mnl_nlmsg_ok(answer, (int)length) && answer->nlmsg_type == NLMSG_ERROR)
+		if (mnl_nlmsg_ok(answer, (int)length) && answer->nlmsg_type == NLMSG_ERROR) {
 			read_reason(netlink, answer);
+			*ret_complete = answer->nlmsg_seq == sequence;
+		}
 		int result = mnl_cb_run(buffer, (size_t)length, sequence, mnl_socket_get_portid(netlink->socket), each, context);
 		if (result == MNL_CB_ERROR)
 			return -errno;
@@ -69,11 +72,18 @@ static int receive(struct vpc_netlink *netlink, uint32_t sequence, mnl_cb_t each
 }
 
 static int talk(struct vpc_netlink *netlink, struct nlmsghdr *request, mnl_cb_t each, void *context) {
+	bool is_complete = false;
+	int result = netlink->socket ? 0 : vpc_netlink_open(netlink);
+	if (result)
+		return result;
 	request->nlmsg_seq = ++netlink->sequence;
 	netlink->reason[0] = '\0';
 	if (mnl_socket_sendto(netlink->socket, request, request->nlmsg_len) < 0)
-		return -errno;
-	return receive(netlink, request->nlmsg_seq, each, context);
+		result = -errno;
+	result = result ?: receive(netlink, request->nlmsg_seq, each, context, &is_complete);
+	if (result && !is_complete)
+		vpc_netlink_close(netlink); /* the next request shall not meet what is left of this one's answer */
+	return result;
 }
 
 static struct nlmsghdr *begin(
@@ -169,14 +179,25 @@ int vpc_netlink_delete_filter(struct vpc_netlink *netlink, uint32_t ifindex, uin
 	return talk(netlink, request, NULL, NULL);
 }
 
-int vpc_netlink_has_ingress_qdisc(struct vpc_netlink *netlink, uint32_t ifindex, const char *kind) {
-	char buffer[REQUEST_SIZE];
-	struct nlmsghdr *request = begin(buffer, RTM_GETQDISC, NLM_F_ACK, ifindex, TC_H_INGRESS, 0, 0);
-	mnl_attr_put_strz(request, TCA_KIND, kind);
-	int result = talk(netlink, request, NULL, NULL);
-	if (result == -ENOENT || result == -EINVAL)
-		return 0; /* none, or one of another kind */
-	return result ?: 1;
+static int read_kind(const struct nlmsghdr *answer, void *context) {
+	const struct nlattr *attribute;
+	if (answer->nlmsg_type == RTM_NEWQDISC)
+		mnl_attr_for_each(attribute, answer, sizeof(struct tcmsg)) {
+			if (mnl_attr_get_type(attribute) == TCA_KIND)
+				copy_text(context, VPC_QDISC_KIND, attribute);
+		}
+	return MNL_CB_OK;
+}
+
+int vpc_netlink_ingress_qdisc(struct vpc_netlink *netlink, uint32_t ifindex, char ret_kind[VPC_QDISC_KIND]) {
+	char buffer[REQUEST_SIZE], kind[VPC_QDISC_KIND] = "";
+	/* An answer that is a notification comes back to who asked for it only as an echo. */
+	struct nlmsghdr *request = begin(buffer, RTM_GETQDISC, NLM_F_ACK | NLM_F_ECHO, ifindex, TC_H_INGRESS, 0, 0);
+	int result = talk(netlink, request, read_kind, kind);
+	if (result && result != -ENOENT && result != -EINVAL)
+		return result;
+	memcpy(ret_kind, kind, sizeof kind); /* where there was one and is none any more, kernels say EINVAL or nothing */
+	return 0;
 }
 
 int vpc_netlink_add_clsact(struct vpc_netlink *netlink, uint32_t ifindex) {

@@ -9,7 +9,10 @@
 
 struct mnl_socket;
 
-/* A socket of the caller's network namespace. */
+/*
+ * A socket of the network namespace that the caller is in when it is opened: by the first request, if not before. All
+ * zero: none yet. A request that fails without the kernel's answer closes it, and the next one opens another.
+ */
 struct vpc_netlink {
 	struct mnl_socket *socket;
 	uint32_t sequence;
@@ -51,8 +54,10 @@ int vpc_netlink_put_filter(struct vpc_netlink *netlink, uint32_t ifindex, uint32
 	int program_fd, const char *name);
 int vpc_netlink_delete_filter(struct vpc_netlink *netlink, uint32_t ifindex, uint32_t parent, uint16_t priority, uint32_t handle);
 
-/* 1 if a qdisc of that kind ("clsact" or "ingress") carries the filters for arriving packets, 0 if not. */
-int vpc_netlink_has_ingress_qdisc(struct vpc_netlink *netlink, uint32_t ifindex, const char *kind);
+#define VPC_QDISC_KIND 16
+
+/* The kind of the qdisc that carries the filters for arriving packets ("clsact" or "ingress"); "" if there is none. */
+int vpc_netlink_ingress_qdisc(struct vpc_netlink *netlink, uint32_t ifindex, char ret_kind[VPC_QDISC_KIND]);
 int vpc_netlink_add_clsact(struct vpc_netlink *netlink, uint32_t ifindex);
 int vpc_netlink_delete_clsact(struct vpc_netlink *netlink, uint32_t ifindex);
 

@@ -106,7 +106,8 @@ static int wait_for_lock(int fd, int operation, const char *directory, struct vp
 }
 
 /* 1 if the directory was removed by another process before the lock was ours. */
-static int open_locked(const char *directory, enum vpc_pins_lock lock, int *ret_fd, struct vpc_error *error) {
+static int open_locked(enum vpc_pins_lock lock, struct vpc_pins *pins, struct vpc_error *error) {
+	const char *directory = pins->directory;
 	_cleanup_(close_fd) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return vpc_fail(error, -ENOENT, "nothing is attached: there is no pin directory %s", directory);
@@ -121,7 +122,9 @@ static int open_locked(const char *directory, enum vpc_pins_lock lock, int *ret_
 	struct stat status;
 	if (fstat(fd, &status) || status.st_nlink == 0)
 		return 1;
-	*ret_fd = steal_fd(&fd);
+	pins->device = status.st_dev;
+	pins->inode = status.st_ino;
+	pins->fd = steal_fd(&fd);
 	return 0;
 }
 
@@ -139,7 +142,7 @@ int vpc_pins_open(const char *directory, enum vpc_pins_lock lock, struct vpc_pin
 
 	int result;
 	do {
-		result = open_locked(pins.directory, lock, &pins.fd, error);
+		result = open_locked(lock, &pins, error);
 		if (result == -ENOENT && lock == VPC_PINS_MAKE)
 			result = make_directory(pins.directory, error) ?: 1;
 	} while (result == 1);
@@ -147,6 +150,21 @@ int vpc_pins_open(const char *directory, enum vpc_pins_lock lock, struct vpc_pin
 		return result;
 	*ret_pins = pins;
 	return 0;
+}
+
+void vpc_pins_unlock(const struct vpc_pins *pins) {
+	flock(pins->fd, LOCK_UN);
+}
+
+int vpc_pins_lock_again(const struct vpc_pins *pins, enum vpc_pins_lock lock, struct vpc_error *error) {
+	struct stat status;
+	int result = wait_for_lock(pins->fd, lock == VPC_PINS_SHARED ? LOCK_SH : LOCK_EX, pins->directory, error);
+	if (result)
+		return result;
+	if (stat(pins->directory, &status) == 0 && status.st_dev == pins->device && status.st_ino == pins->inode)
+		return 0;
+	vpc_pins_unlock(pins);
+	return 1;
 }
 
 void vpc_pins_close(struct vpc_pins *pins) {

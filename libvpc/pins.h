@@ -21,7 +21,16 @@
 
 struct vpc_pins {
 	int fd; /* of the directory; holds the lock */
+	uint64_t device, inode; /* of the directory */
 	char directory[256];
+};
+
+struct vpc_netlink;
+
+/* What is known of an interface's place for filters. Others may change it all the same: they know nothing of the lock. */
+struct vpc_qdisc {
+	uint32_t ifindex; /* 0: nothing is known of any interface */
+	enum { VPC_QDISC_MISSING, VPC_QDISC_STANDS, VPC_QDISC_MADE } state; /* clsact; made: by us, a moment ago */
 };
 
 /* A hook of an interface, as the pins and records name it. */
@@ -30,6 +39,8 @@ struct vpc_place {
 	uint64_t netns; /* inode number of the caller's network namespace */
 	uint32_t ifindex;
 	enum vpc_direction direction;
+	struct vpc_netlink *netlink; /* of the caller's namespace; opened by who needs it first */
+	struct vpc_qdisc *qdisc;
 };
 
 #define VPC_PINS_CLOSED {.fd = -1}
@@ -53,6 +64,12 @@ const char *vpc_pins_default(void);
  * BPF file system is mounted there; -ETIMEDOUT if another process holds the lock for ten seconds.
  */
 int vpc_pins_open(const char *directory, enum vpc_pins_lock lock, struct vpc_pins *ret_pins, struct vpc_error *error);
+/*
+ * Lets go of the lock and keeps the directory open, and takes the lock anew. Taking it gives 1, without the lock, if that
+ * directory is no longer the one that stands at its path.
+ */
+void vpc_pins_unlock(const struct vpc_pins *pins);
+int vpc_pins_lock_again(const struct vpc_pins *pins, enum vpc_pins_lock lock, struct vpc_error *error);
 /* Unlocks. */
 void vpc_pins_close(struct vpc_pins *pins);
 /* Removes the folders and the directory itself where nothing is in them. */

@@ -4,9 +4,11 @@
 #include <assert.h>
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bpf_syscall.h"
 #include "cleanup.h"
@@ -60,6 +62,11 @@ int vpc_records_open(const struct vpc_pins *pins, bool make, struct vpc_error *e
 		return vpc_fail(error, fd, "%s cannot be opened: %s", path, strerror(-fd));
 	int result = check_layout(fd, path, error);
 	return result ?: steal_fd(&fd);
+}
+
+uint64_t vpc_records_inode(const struct vpc_pins *pins) {
+	struct stat status;
+	return fstatat(pins->fd, "records", &status, AT_SYMLINK_NOFOLLOW) ? 0 : status.st_ino;
 }
 
 void vpc_records_remove_empty(const struct vpc_pins *pins, int records_fd) {

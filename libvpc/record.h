@@ -41,6 +41,8 @@ struct vpc_record {
 
 /* Opens the map; makes and pins it if it is not there and `make` is set, else -ENOENT. Returns a descriptor. */
 int vpc_records_open(const struct vpc_pins *pins, bool make, struct vpc_error *error);
+/* The inode number of the map's pin, by which it is told whether it is still the same; 0 if there is none. */
+uint64_t vpc_records_inode(const struct vpc_pins *pins);
 /* Removes the pin if no record is left. */
 void vpc_records_remove_empty(const struct vpc_pins *pins, int records_fd);
 

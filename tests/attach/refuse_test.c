@@ -77,7 +77,7 @@ static void names_the_missing_capability(void **state) {
 	static const struct {
 		unsigned kept; /* of the two */
 		const char *says;
-	} CASES[] = {{0, "CAP_BPF and CAP_NET_ADMIN is missing"}, {1u << CAP_NET_ADMIN, "CAP_BPF is missing"}};
+	} CASES[] = {{0, "CAP_BPF and CAP_NET_ADMIN are missing"}, {1u << CAP_NET_ADMIN, "CAP_BPF is missing"}};
 	for (int i = 0; i < 2; i++) {
 		struct scene scene = scene_open(&INGRESS);
 		pid_t child = fork();
