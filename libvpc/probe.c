@@ -59,7 +59,10 @@ static bool lacks_capabilities(char *text, size_t size) {
 	bool bpf = all || capabilities >> CAP_BPF & 1, net_admin = capabilities >> CAP_NET_ADMIN & 1;
 
 	if (!bpf || !net_admin)
-		snprintf(text, size, "%s", net_admin ? "CAP_BPF is missing" : bpf ? "CAP_NET_ADMIN is missing" : "CAP_BPF and CAP_NET_ADMIN are missing");
+		snprintf(text, size, "%s",
+			net_admin ? "CAP_BPF is missing"
+			: bpf     ? "CAP_NET_ADMIN is missing"
+			: "CAP_BPF and CAP_NET_ADMIN are missing");
 	else if (is_in_user_namespace())
 		snprintf(text, size, "capabilities of a user namespace do not count for BPF");
 	else
@@ -72,9 +75,12 @@ const char *vpc_probe_permission(char text[VPC_PERMISSION_TEXT]) {
 	uint64_t limit;
 
 	if (lacks_capabilities(lacking, sizeof lacking))
-		snprintf(text, VPC_PERMISSION_TEXT, "%s; run as root outside of user namespaces, or give the process CAP_BPF and CAP_NET_ADMIN", lacking);
+		snprintf(text, VPC_PERMISSION_TEXT, "%s; run as root outside of user namespaces, or give the process CAP_BPF and CAP_NET_ADMIN",
+			lacking);
 	else if (is_memory_limited(&limit))
-		snprintf(text, VPC_PERMISSION_TEXT, "the limit of locked memory is %" PRIu64 " KiB, and this kernel counts BPF against it; raise it (ulimit -l unlimited)", limit >> 10);
+		snprintf(text, VPC_PERMISSION_TEXT,
+			"the limit of locked memory is %" PRIu64 " KiB, and this kernel counts BPF against it; raise it (ulimit -l unlimited)",
+			limit >> 10);
 	else
 		snprintf(text, VPC_PERMISSION_TEXT, "a seccomp filter, security module or kernel lockdown refuses BPF; allow it for this process");
 	return text;
@@ -97,7 +103,8 @@ static void write_remedy(const struct vpc_probe *probe, const char *remedy, char
 		snprintf(text, size, "%s", remedy);
 }
 
-static void tell(struct vpc_probe *probe, enum vpc_check_id id, enum vpc_finding finding, bool missing, const char *format, va_list arguments) {
+static void tell(
+	struct vpc_probe *probe, enum vpc_check_id id, enum vpc_finding finding, bool missing, const char *format, va_list arguments) {
 	char found[512], remedy[192];
 	if (probe->stopped)
 		return;
@@ -143,7 +150,8 @@ static bool probe_locked_memory(struct vpc_probe *probe) {
 	uint64_t limit;
 	bool limited = is_memory_limited(&limit);
 	if (limited)
-		vpc_probe_tell(probe, VPC_CHECK_MEMLOCK, VPC_FAILURE, "this kernel counts BPF against the limit of locked memory, which is %" PRIu64 " KiB", limit >> 10);
+		vpc_probe_tell(probe, VPC_CHECK_MEMLOCK, VPC_FAILURE,
+			"this kernel counts BPF against the limit of locked memory, which is %" PRIu64 " KiB", limit >> 10);
 	else
 		vpc_probe_tell(probe, VPC_CHECK_MEMLOCK, VPC_FINE, "no limit of locked memory is in the way");
 	return !limited;
@@ -154,7 +162,8 @@ static int ignore_words(enum libbpf_print_level level, const char *format, va_li
 	return 0;
 }
 
-int vpc_probe(const struct vpc_probe_options *options, int (*visit)(const struct vpc_check *check, void *context), void *context, struct vpc_error *error) {
+int vpc_probe(const struct vpc_probe_options *options, int (*visit)(const struct vpc_check *check, void *context), void *context,
+	struct vpc_error *error) {
 	struct vpc_probe_options known = {.size = sizeof known};
 	if (options && options->size < sizeof options->size)
 		return vpc_fail(error, -EINVAL, "options.size is not set; set it to sizeof");

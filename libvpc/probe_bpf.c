@@ -20,7 +20,7 @@
 #include "probe_internal.h"
 #include "template.h"
 
-#define LOOPBACK 1u      /* its index in every network namespace */
+#define LOOPBACK 1u /* its index in every network namespace */
 #define TRIED_PRIORITY 1
 #define TRIED_HANDLE 1
 #define TRIED_FLOWS 64   /* entries; the kernel takes memory for all of them at once */
@@ -101,7 +101,8 @@ static void probe_clsact(struct vpc_probe *probe, int program_fd, bool has_tcx) 
 
 static void probe_xdp(struct vpc_probe *probe) {
 	_cleanup_(close_fd) int program_fd = load(BPF_PROG_TYPE_XDP, XDP_PASS);
-	_cleanup_(close_fd) int link_fd = program_fd < 0 ? -1 : vpc_bpf_link_create(program_fd, LOOPBACK, VPC_BPF_ATTACH_XDP, XDP_FLAGS_SKB_MODE);
+	_cleanup_(close_fd) int link_fd =
+		program_fd < 0 ? -1 : vpc_bpf_link_create(program_fd, LOOPBACK, VPC_BPF_ATTACH_XDP, XDP_FLAGS_SKB_MODE);
 	if (program_fd < 0)
 		vpc_probe_tell_missing(probe, VPC_CHECK_XDP, VPC_FAILURE, "XDP programs do not load: %s", strerror(-program_fd));
 	else if (link_fd < 0)
@@ -142,7 +143,8 @@ static void probe_in_room(struct vpc_probe *probe) {
 		return;
 	}
 	for (size_t i = 0; i < sizeof NOT_TRIED / sizeof *NOT_TRIED; i++)
-		vpc_probe_tell(probe, NOT_TRIED[i], VPC_WARNING, "not tried: no network namespace can be made for it (CAP_SYS_ADMIN): %s", strerror(-result));
+		vpc_probe_tell(
+			probe, NOT_TRIED[i], VPC_WARNING, "not tried: no network namespace can be made for it (CAP_SYS_ADMIN): %s", strerror(-result));
 }
 
 /* ---- maps and helpers ---- */
@@ -189,7 +191,8 @@ static void note_calls(const struct vpc_template *template, bool called[static H
 		for (size_t i = 0; vpc_elf_is_code(&template->elf, section) && i < count; i++) {
 			if (instructions[i].code == (BPF_LD | BPF_IMM | BPF_DW))
 				i++; /* the second slot */
-			else if (instructions[i].code == (BPF_JMP | BPF_CALL) && instructions[i].src_reg == 0 && (uint32_t)instructions[i].imm < HELPER_COUNT)
+			else if (instructions[i].code == (BPF_JMP | BPF_CALL) && instructions[i].src_reg == 0 &&
+				(uint32_t)instructions[i].imm < HELPER_COUNT)
 				called[instructions[i].imm] = true;
 		}
 	}

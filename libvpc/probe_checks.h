@@ -49,7 +49,7 @@
 	X(UPLINK, "uplink", "the interface towards the other nodes, and its MTU", \
 		"", "name another one (--interface), or set a larger MTU: ip link set dev UPLINK mtu 1500", VPC_USE_VPCS) \
 	X(UDP_PORT, "udp-port", "the UDP port of VXLAN is free, or libvpc's own", \
-		"", "choose another port (udpPort of the agent's ConfigMap), or remove what holds it: ss -lun, ip -d link show type vxlan", VPC_USE_VPCS) \
+		"", "choose another port (udpPort of the ConfigMap), or remove what holds it: ss -lun, ip -d link show type vxlan", VPC_USE_VPCS) \
 	X(OFFLOADS, "offloads", "offloads of the uplink that are known to break VXLAN or VLAN", \
 		"", "ethtool -K UPLINK FEATURE off, for each that is named", 0) \
 	X(HOOKS, "hooks", "programs of others on tcx, clsact and XDP that see packets before libvpc's", \

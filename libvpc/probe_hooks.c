@@ -105,7 +105,8 @@ static size_t count_filters(struct vpc_probe *probe, struct vpc_netlink *netlink
 			continue;
 		count++;
 		if (ifindex == probe->uplink.ifindex && is_ingress)
-			vpc_probe_tell(probe, VPC_CHECK_HOOKS, VPC_FINE, "filter '%s' (priority %u) of another tool on ingress (clsact) of %s runs after libvpc's",
+			vpc_probe_tell(probe, VPC_CHECK_HOOKS, VPC_FINE,
+				"filter '%s' (priority %u) of another tool on ingress (clsact) of %s runs after libvpc's",
 				filter->name[0] ? filter->name : filter->kind, filter->priority, probe->uplink.name);
 	}
 	return count;
@@ -144,6 +145,6 @@ void vpc_probe_hooks(struct vpc_probe *probe) {
 		foreign += count_filters(probe, &netlink, interface->if_index, true) + count_filters(probe, &netlink, interface->if_index, false);
 	}
 	if_freenameindex(interfaces);
-	vpc_probe_tell(probe, VPC_CHECK_HOOKS, VPC_FINE, "%zu programs of libvpc stand first on their hooks; %zu of others on %zu interfaces", ours.count - displaced,
-		foreign, looked_at);
+	vpc_probe_tell(probe, VPC_CHECK_HOOKS, VPC_FINE, "%zu programs of libvpc stand first on their hooks; %zu of others on %zu interfaces",
+		ours.count - displaced, foreign, looked_at);
 }

@@ -88,7 +88,8 @@ static void probe_unprivileged(struct vpc_probe *probe) {
 	if (!vpc_probe_read_number(PATH, &disabled))
 		vpc_probe_tell(probe, VPC_CHECK_UNPRIVILEGED, VPC_FINE, "%s: %s", PATH, strerror(errno));
 	else if (disabled == 0)
-		vpc_probe_tell(probe, VPC_CHECK_UNPRIVILEGED, VPC_WARNING, "kernel.unprivileged_bpf_disabled is 0: any user may load programs and try the CPU's side channels");
+		vpc_probe_tell(probe, VPC_CHECK_UNPRIVILEGED, VPC_WARNING,
+			"kernel.unprivileged_bpf_disabled is 0: any user may load programs and try the CPU's side channels");
 	else
 		vpc_probe_tell(probe, VPC_CHECK_UNPRIVILEGED, VPC_FINE, "kernel.unprivileged_bpf_disabled is %ld", disabled);
 }
@@ -115,10 +116,15 @@ static void probe_rp_filter(struct vpc_probe *probe) {
 		vpc_probe_tell(probe, VPC_CHECK_RP_FILTER, VPC_FINE, "%s cannot be read; without IPv4 there is no such filter", path);
 	else if (mode == 1 && !probe->has_default_route)
 		vpc_probe_tell(probe, VPC_CHECK_RP_FILTER, VPC_WARNING,
-			"it is strict on %s, and the default route is elsewhere: packets of nodes that routing reaches through another interface are dropped", probe->uplink.name);
+			"it is strict on %s, and the default route is elsewhere: packets of nodes that routing reaches through another interface are "
+			"dropped",
+			probe->uplink.name);
 	else
-		vpc_probe_tell(probe, VPC_CHECK_RP_FILTER, VPC_FINE, "it is %s on %s%s", mode == 0 ? "off" : mode == 1 ? "strict" : "loose", probe->uplink.name,
-			mode == 1 ? ", which has the default route" : "");
+		vpc_probe_tell(probe, VPC_CHECK_RP_FILTER, VPC_FINE, "it is %s on %s%s",
+			mode == 0   ? "off"
+			: mode == 1 ? "strict"
+			: "loose",
+			probe->uplink.name, mode == 1 ? ", which has the default route" : "");
 }
 
 void vpc_probe_settings(struct vpc_probe *probe) {

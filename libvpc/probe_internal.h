@@ -22,8 +22,8 @@ struct vpc_probe {
 	const char *pin_directory; /* NULL: the default */
 	uint16_t udp_port;
 	const char *vxlan_device;
-	struct vpc_link uplink; /* ifindex 0: none */
-	bool has_default_route; /* through the uplink */
+	struct vpc_link uplink;         /* ifindex 0: none */
+	bool has_default_route;         /* through the uplink */
 	bool has_capabilities, has_bpf; /* what needs them is worth trying */
 	int (*visit)(const struct vpc_check *check, void *context);
 	void *context;
@@ -31,11 +31,11 @@ struct vpc_probe {
 };
 
 /* Tells a finding. Remedy and what it prevents come from the list; a warning prevents nothing but what the list says. */
-__attribute__((format(printf, 4, 5)))
-void vpc_probe_tell(struct vpc_probe *probe, enum vpc_check_id id, enum vpc_finding finding, const char *format, ...);
+__attribute__((format(printf, 4, 5))) void vpc_probe_tell(
+    struct vpc_probe *probe, enum vpc_check_id id, enum vpc_finding finding, const char *format, ...);
 /* The same, of a feature that is not there. */
-__attribute__((format(printf, 4, 5)))
-void vpc_probe_tell_missing(struct vpc_probe *probe, enum vpc_check_id id, enum vpc_finding finding, const char *format, ...);
+__attribute__((format(printf, 4, 5))) void vpc_probe_tell_missing(
+    struct vpc_probe *probe, enum vpc_check_id id, enum vpc_finding finding, const char *format, ...);
 
 /* Each tells at least one finding, unless what it needs was told as failing before. */
 void vpc_probe_bpf(struct vpc_probe *probe);

@@ -15,7 +15,7 @@
 #include "probe_internal.h"
 
 enum {
-	OVERHEAD_IPV4 = 50,  /* of VXLAN: inner Ethernet, VXLAN, UDP, IPv4 */
+	OVERHEAD_IPV4 = 50, /* of VXLAN: inner Ethernet, VXLAN, UDP, IPv4 */
 	OVERHEAD_IPV6 = 70,
 	SMALLEST_MTU = 1280, /* of a Pod (RFC 8200, 5) */
 	ANSWER = 8192,
@@ -29,8 +29,8 @@ static void find_ipv4_route(char name[IF_NAMESIZE]) {
 	unsigned destination, flags, metric, mask, best = UINT32_MAX;
 	FILE *file = fopen("/proc/thread-self/net/route", "re");
 	while (file && fgets(line, sizeof line, file))
-		if (sscanf(line, "%15s %x %*x %x %*d %*d %u %x", interface, &destination, &flags, &metric, &mask) == 5 && destination == 0 && mask == 0 &&
-			metric < best) {
+		if (sscanf(line, "%15s %x %*x %x %*d %*d %u %x", interface, &destination, &flags, &metric, &mask) == 5 && destination == 0 &&
+			mask == 0 && metric < best) {
 			memcpy(name, interface, sizeof interface);
 			best = metric;
 		}
@@ -69,16 +69,16 @@ static void probe_uplink(struct vpc_probe *probe, uint32_t ifindex) {
 	const struct vpc_link *uplink = &probe->uplink;
 	probe->has_default_route = strcmp(uplink->name, route) == 0;
 	if (uplink->mtu < SMALLEST_MTU + OVERHEAD_IPV4)
-		vpc_probe_tell(probe, VPC_CHECK_UPLINK, VPC_FAILURE, "%s has an MTU of %" PRIu32 "; VPCs need at least %d", uplink->name, uplink->mtu,
-			SMALLEST_MTU + OVERHEAD_IPV4);
+		vpc_probe_tell(probe, VPC_CHECK_UPLINK, VPC_FAILURE, "%s has an MTU of %" PRIu32 "; VPCs need at least %d", uplink->name,
+			uplink->mtu, SMALLEST_MTU + OVERHEAD_IPV4);
 	else if (!uplink->is_up)
 		vpc_probe_tell(probe, VPC_CHECK_UPLINK, VPC_WARNING, "%s is down (ip link set dev %s up)", uplink->name, uplink->name);
 	else if (uplink->mtu < SMALLEST_MTU + OVERHEAD_IPV6)
-		vpc_probe_tell(probe, VPC_CHECK_UPLINK, VPC_WARNING, "%s has an MTU of %" PRIu32 ", which is too small for VXLAN over IPv6 (%d)", uplink->name,
-			uplink->mtu, SMALLEST_MTU + OVERHEAD_IPV6);
+		vpc_probe_tell(probe, VPC_CHECK_UPLINK, VPC_WARNING, "%s has an MTU of %" PRIu32 ", which is too small for VXLAN over IPv6 (%d)",
+			uplink->name, uplink->mtu, SMALLEST_MTU + OVERHEAD_IPV6);
 	else
-		vpc_probe_tell(probe, VPC_CHECK_UPLINK, VPC_FINE, "%s, MTU %" PRIu32 ": Pods get %" PRIu32 " (%" PRIu32 " over IPv6)", uplink->name, uplink->mtu,
-			uplink->mtu - OVERHEAD_IPV4, uplink->mtu - OVERHEAD_IPV6);
+		vpc_probe_tell(probe, VPC_CHECK_UPLINK, VPC_FINE, "%s, MTU %" PRIu32 ": Pods get %" PRIu32 " (%" PRIu32 " over IPv6)", uplink->name,
+			uplink->mtu, uplink->mtu - OVERHEAD_IPV4, uplink->mtu - OVERHEAD_IPV6);
 }
 
 /* ---- UDP port ---- */
@@ -102,7 +102,8 @@ static int try_port(uint16_t port) {
 static void probe_port(struct vpc_probe *probe) {
 	struct vpc_link device;
 	int result = try_port(probe->udp_port);
-	bool is_ours = vpc_link_get(0, probe->vxlan_device, &device, NULL) == 0 && strcmp(device.kind, "vxlan") == 0 && device.vxlan_port == probe->udp_port;
+	bool is_ours = vpc_link_get(0, probe->vxlan_device, &device, NULL) == 0 && strcmp(device.kind, "vxlan") == 0 &&
+		device.vxlan_port == probe->udp_port;
 	if (result == 0)
 		vpc_probe_tell(probe, VPC_CHECK_UDP_PORT, VPC_FINE, "%u is free", probe->udp_port);
 	else if (is_ours)

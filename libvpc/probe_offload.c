@@ -91,12 +91,15 @@ void vpc_probe_offloads(struct vpc_probe *probe) {
 	}
 	if (is_active(&features, "rx-vlan-filter")) {
 		vpc_probe_tell(probe, VPC_CHECK_OFFLOADS, VPC_WARNING,
-			"rx-vlan-filter is on at %s: the card drops tags that no device of the host has, so VPCs over VLAN receive nothing (VXLAN is not concerned)", interface);
+			"rx-vlan-filter is on at %s: the card drops tags that no device of the host has, so VPCs over VLAN receive nothing (VXLAN is "
+			"not concerned)",
+			interface);
 		told = true;
 	}
 	if (probe->udp_port != IANA_VXLAN_PORT && is_active(&features, "tx-udp_tnl-segmentation") && is_driver(fd, interface, "vmxnet3")) {
 		vpc_probe_tell(probe, VPC_CHECK_OFFLOADS, VPC_WARNING,
-			"tx-udp_tnl-segmentation and tx-udp_tnl-csum-segmentation are on at %s: vmxnet3 mangles VXLAN on other ports than %d", interface, IANA_VXLAN_PORT);
+			"tx-udp_tnl-segmentation and tx-udp_tnl-csum-segmentation are on at %s: vmxnet3 mangles VXLAN on other ports than %d",
+			interface, IANA_VXLAN_PORT);
 		told = true;
 	}
 	if (!told)

@@ -37,7 +37,7 @@ struct diagnosis {
 	enum vpc_finding worst;
 	uint32_t prevented;
 	char failing[256], missing[512]; /* names, separated by commas */
-	cJSON *checks; /* NULL: as text, at once */
+	cJSON *checks;                   /* NULL: as text, at once */
 };
 
 __attribute__((format(printf, 3, 4)))
@@ -111,8 +111,8 @@ static void write_summary(const struct diagnosis *diagnosis, char *text, size_t 
 
 static void print_summary(const struct diagnosis *diagnosis, const char *summary) {
 	const unsigned *findings = diagnosis->findings;
-	printf("\n%s\n%u ok, %u warning%s, %u failure%s\n", summary, findings[VPC_FINE], findings[VPC_WARNING], findings[VPC_WARNING] == 1 ? "" : "s",
-		findings[VPC_FAILURE], findings[VPC_FAILURE] == 1 ? "" : "s");
+	printf("\n%s\n%u ok, %u warning%s, %u failure%s\n", summary, findings[VPC_FINE], findings[VPC_WARNING],
+		findings[VPC_WARNING] == 1 ? "" : "s", findings[VPC_FAILURE], findings[VPC_FAILURE] == 1 ? "" : "s");
 }
 
 static void add_summary(cJSON *document, const struct diagnosis *diagnosis, const char *summary) {
@@ -127,7 +127,8 @@ static int read_options(const struct command_line *command_line, struct vpc_prob
 	const char *interface = command_line->values[OPTION_INTERFACE];
 	struct vpc_probe_options options = {.size = sizeof options, .pin_directory = command_line->values[OPTION_BPFFS]};
 	if (interface && !(options.uplink_ifindex = if_nametoindex(interface)))
-		return snprintf(error->text, sizeof error->text, "%.64s: no such interface in this network namespace; 'ip link' lists them", interface), -ENODEV;
+		return snprintf(error->text, sizeof error->text,
+			"%.64s: no such interface in this network namespace; 'ip link' lists them", interface), -ENODEV;
 	*ret_options = options;
 	return 0;
 }
