@@ -4,6 +4,10 @@
  *
  *	flow send NAME PORT ADDRESS...
  *		sends one packet a millisecond to each address, numbered from 0; on SIGTERM prints how many each address got
+ *	flow ask NAME PORT ADDRESS...
+ *		the same, but prints for each address "FAMILY sent=N unanswered=N first_unanswered=N"
+ *	flow echo NAME PORT
+ *		prints "listening"; answers each packet with itself until SIGTERM
  *	flow receive NAME PORT
  *		prints "listening"; on SIGTERM, once no more packets come, prints for each family
  *		"FAMILY received=N missing=N repeated=N first_missing=N" of the packets of NAME, and "foreign=N" of all others;
@@ -42,6 +46,7 @@ struct packet {
 struct target {
 	int fd;
 	enum family family;
+	uint8_t *answered; /* by number; NULL: no answers are awaited */
 };
 
 struct stream {
@@ -113,20 +118,46 @@ static void pace(struct timespec *next) {
 		*next = now;
 }
 
-static int send_flow(const char *name, uint16_t port, char **addresses, int count) {
+static void note_answers(struct target *target, int flags) {
+	struct packet packet;
+	while (target->answered && recv(target->fd, &packet, sizeof packet, flags) == sizeof packet && packet.number < MOST_NUMBERS)
+		target->answered[packet.number] = 1;
+}
+
+static void report_answers(struct target *target, uint32_t sent) {
+	struct timeval quiet = {.tv_usec = QUIET_MILLISECONDS * 1000};
+	uint32_t unanswered = 0, first = sent;
+	setsockopt(target->fd, SOL_SOCKET, SO_RCVTIMEO, &quiet, sizeof quiet);
+	note_answers(target, 0);
+	for (uint32_t number = sent; number-- > 0;)
+		if (!target->answered[number]) {
+			unanswered++;
+			first = number;
+		}
+	printf("%s sent=%u unanswered=%u first_unanswered=%u\n", FAMILY_NAMES[target->family], sent, unanswered, first);
+}
+
+static int send_flow(const char *name, uint16_t port, char **addresses, int count, bool awaits_answers) {
 	struct target targets[MOST_ADDRESSES];
 	struct packet packet = packet_of(name);
 	struct timespec next;
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
 		targets[i] = open_target(addresses[i], port);
+		targets[i].answered = awaits_answers ? calloc(MOST_NUMBERS, 1) : NULL;
+	}
 	signal(SIGTERM, end);
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	for (; !ending && packet.number < MOST_NUMBERS; packet.number++) {
-		for (int i = 0; i < count; i++)
+		for (int i = 0; i < count; i++) {
 			send_packet(&targets[i], &packet);
+			note_answers(&targets[i], MSG_DONTWAIT);
+		}
 		pace(&next);
 	}
-	printf("%u\n", packet.number);
+	if (!awaits_answers)
+		printf("%u\n", packet.number);
+	for (int i = 0; awaits_answers && i < count; i++)
+		report_answers(&targets[i], packet.number);
 	return EXIT_SUCCESS;
 }
 
@@ -185,11 +216,28 @@ static int receive_flow(const char *name, uint16_t port) {
 	return EXIT_SUCCESS;
 }
 
+static int echo(uint16_t port) {
+	struct sockaddr_in6 from;
+	struct packet packet;
+	struct sigaction action = {.sa_handler = end}; /* without SA_RESTART, so that it ends poll() */
+	struct pollfd waited = {listen_on(port), POLLIN, 0};
+	sigaction(SIGTERM, &action, NULL);
+	printf("listening\n");
+	fflush(stdout);
+	while (!ending && poll(&waited, 1, QUIET_MILLISECONDS) >= 0)
+		for (socklen_t length = sizeof from; recvfrom(waited.fd, &packet, sizeof packet, 0, (struct sockaddr *)&from, &length) == sizeof packet;)
+			sendto(waited.fd, &packet, sizeof packet, 0, (struct sockaddr *)&from, length);
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv) {
-	if (argc > 4 && argc <= 4 + MOST_ADDRESSES && strcmp(argv[1], "send") == 0)
-		return send_flow(argv[2], (uint16_t)atoi(argv[3]), argv + 4, argc - 4);
+	bool asks = argc > 1 && strcmp(argv[1], "ask") == 0;
+	if (argc > 4 && argc <= 4 + MOST_ADDRESSES && (asks || strcmp(argv[1], "send") == 0))
+		return send_flow(argv[2], (uint16_t)atoi(argv[3]), argv + 4, argc - 4, asks);
+	if (argc == 4 && strcmp(argv[1], "echo") == 0)
+		return echo((uint16_t)atoi(argv[3]));
 	if (argc == 4 && strcmp(argv[1], "receive") == 0)
 		return receive_flow(argv[2], (uint16_t)atoi(argv[3]));
-	fprintf(stderr, "usage: flow send NAME PORT ADDRESS... | flow receive NAME PORT\n");
+	fprintf(stderr, "usage: flow send|ask NAME PORT ADDRESS... | flow receive|echo NAME PORT\n");
 	return EXIT_FAILURE;
 }
