@@ -85,6 +85,19 @@ static void wake_additions(uv_timer_t *timer) {
 	cni_wake(timer->data);
 }
 
+static int open_source(struct agent *agent, struct vpc_error *error) {
+	const struct options *options = &agent->options;
+	struct source_watcher watcher = {agent, note_event, note_synced};
+	struct kubernetes_options kubernetes = {.kubeconfig = options->kubeconfig, .context = options->context, .node = options->node};
+	int result = options->manifests ? source_directory_open(&agent->loop, options->manifests, &watcher, &agent->source, error)
+	                                : source_kubernetes_open(&agent->loop, &kubernetes, &watcher, &agent->source, error);
+	if (result < 0)
+		return result;
+	TABLE_EACH(&agent->records, entry) /* what the kernel has must be known before anything is taken from it */
+	agent->source->verbs->follow(agent->source, ((const struct record *)entry->value)->vpc_uid, true);
+	return 0;
+}
+
 int agent_start(struct agent *agent, const struct options *options, struct vpc_error *error) {
 	*agent = (struct agent){.options = *options, .state_folder = -1, .on_wake = wake_additions};
 	snprintf(agent->not_ready, sizeof agent->not_ready, "%s",
@@ -99,8 +112,7 @@ int agent_start(struct agent *agent, const struct options *options, struct vpc_e
 	int result = options->no_datapath ? 0 : records_load(agent, error);
 	if (result < 0)
 		return result;
-	struct source_watcher watcher = {agent, note_event, note_synced};
-	result = source_directory_open(&agent->loop, options->manifests, &watcher, &agent->source, error);
+	result = open_source(agent, error);
 	if (result < 0)
 		return result;
 	agent->events = events_open(agent);

@@ -11,7 +11,7 @@
 #include <uv.h>
 
 struct options {
-	const char *node, *manifests, *state, *socket, *queue, *bpffs, *uplink, *underlay, *ready_file;
+	const char *node, *manifests, *kubeconfig, *context, *state, *socket, *queue, *bpffs, *uplink, *underlay, *ready_file;
 	bool no_datapath;
 };
 

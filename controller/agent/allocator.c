@@ -12,6 +12,7 @@
 #define TICK_MS 250
 #define RANK_MS 250 /* each agent that comes before this one gets so much time */
 #define RANK_LIMIT_MS 4000
+#define RECHECK_MS 20000 /* between live looks at a claim whose VPC is gone while its Pods are not */
 #define GARBAGE_MS 3000 /* so long a claim must look like garbage before it is looked at live */
 
 /* What is under way or was seen for a VPC or a claim. */
@@ -21,6 +22,7 @@ struct task {
 	bool busy, hurry;
 	uint64_t since;        /* uv_now when the need was seen first; 0: no need */
 	struct object *object; /* while busy: the claim or VPC at hand */
+	size_t users;          /* VPCEndpoints that a live look has counted */
 };
 
 struct allocator {
@@ -84,16 +86,19 @@ static void note_answer(void *context, int result, const struct object *object, 
 /* Somebody was faster: a live read brings the state of the object, the next look decides on it. */
 static void look_again(void *context, int result, const struct object *object, const struct vpc_error *error) {
 	struct task *task = context;
-	if (result == -EEXIST || result == -EAGAIN) {
-		struct source *source = task->allocator->agent->source;
+	struct source *source = task->allocator->agent->source;
+	if (result == -EEXIST || result == -EAGAIN)
 		source->verbs->get(source, task->object->kind, NULL, task->object->metadata.name, note_answer, task);
-		return;
+	else
+		note_answer(context, result, object, error);
+}
+
+static void note_created(void *context, int result, const struct object *claim, const struct vpc_error *error) {
+	if (result == 0) {
+		_cleanup_(free_memory) char *key = key_of(claim);
+		log_event(LOG_INFO, key, "IdentifierClaimed", "for VPC %s", claim->network_id.vpc_name);
 	}
-	if (result == 0 && object && object->kind == KIND_NETWORK_ID && !strcmp(object->metadata.resource_version, "1")) {
-		_cleanup_(free_memory) char *key = key_of(object);
-		log_event(LOG_INFO, key, "IdentifierClaimed", "for VPC %s", object->network_id.vpc_name);
-	}
-	note_answer(context, result, object, error);
+	look_again(context, result, claim, error);
 }
 
 static void create_claim(struct task *task, const struct object *vpc, const struct decision *decision) {
@@ -104,7 +109,7 @@ static void create_claim(struct task *task, const struct object *vpc, const stru
 	claim->network_id.vpc_uid = duplicate(vpc->metadata.uid);
 	map_set(&claim->metadata.labels, UID_LABEL, vpc->metadata.uid);
 	begin(task, claim);
-	source->verbs->create(source, claim, look_again, task);
+	source->verbs->create(source, claim, note_created, task);
 	object_unref(claim);
 }
 
@@ -174,24 +179,6 @@ static void look_at_vpc(struct allocator *allocator, const struct object *vpc) {
 
 /* ---- one claim: garbage, release, end of the hold-down ---- */
 
-struct usage {
-	const char *uid;
-	const struct object *vpc;
-	size_t endpoints;
-};
-
-static void note_vpc(void *context, const struct object *vpc) {
-	struct usage *usage = context;
-	if (vpc->metadata.uid && !strcmp(vpc->metadata.uid, usage->uid))
-		usage->vpc = vpc;
-}
-
-static void note_endpoints(void *context, const struct object *endpoints) {
-	struct usage *usage = context;
-	if (!strcmp(endpoints->endpoints.vpc_uid, usage->uid))
-		usage->endpoints++;
-}
-
 static bool is_loser(const struct object *claim, const struct object *vpc) {
 	char name[20];
 	return vpc->vpc.status.id &&
@@ -221,18 +208,54 @@ static void delete_claim(struct task *task, const struct object *claim, const ch
 	agent->source->verbs->delete (agent->source, claim, look_again, task);
 }
 
-/* Live, since memory may lag behind: only what the source itself lacks now is gone. */
+/* What is found live ends the look; the next one is not at once. */
+static void pause_claim(struct task *task, int result, const struct vpc_error *error) {
+	note_answer(task, result, NULL, error);
+	task->since = uv_now(&task->allocator->agent->loop) + RECHECK_MS;
+}
+
+static void note_user(void *context, const struct object *endpoints) {
+	(void)endpoints;
+	((struct task *)context)->users++;
+}
+
+static void note_users(void *context, int result, const struct object *object, const struct vpc_error *error) {
+	struct task *task = context;
+	(void)object;
+	_cleanup_(object_release) struct object *claim = object_ref(task->object);
+	if (result < 0 || task->users)
+		pause_claim(task, result, error);
+	else
+		release_claim(task, claim);
+}
+
+static void note_vpc(void *context, int result, const struct object *vpc, const struct vpc_error *error) {
+	struct task *task = context;
+	struct source *source = task->allocator->agent->source;
+	_cleanup_(object_release) struct object *claim = object_ref(task->object);
+	const char *uid = claim->network_id.vpc_uid;
+	bool stands = result == 0 && vpc->metadata.uid && !strcmp(vpc->metadata.uid, uid);
+	task->users = 0;
+	if (stands && is_loser(claim, vpc))
+		delete_claim(task, claim, "another agent's claim won");
+	else if (stands || (result < 0 && result != -ENOENT))
+		pause_claim(task, result, error);
+	else
+		source->verbs->list(source, KIND_ENDPOINTS, UID_LABEL, uid, note_user, note_users, task);
+}
+
+/* Live, since memory may lag behind: the VPC first and its VPCEndpoints then, the other way round than an ADD. */
 static void recheck_claim(struct task *task, const struct object *claim) {
 	struct source *source = task->allocator->agent->source;
-	_cleanup_(object_release) struct object *kept = object_ref(claim);
-	struct usage usage = {.uid = claim->network_id.vpc_uid};
-	if (source->verbs->list(source, KIND_ENDPOINTS, note_endpoints, &usage) < 0 ||
-	    source->verbs->list(source, KIND_VPC, note_vpc, &usage) < 0 || !source->verbs->complete(source) || task->busy)
-		return;
-	if (usage.vpc && is_loser(kept, usage.vpc))
-		delete_claim(task, kept, "another agent's claim won");
-	else if (!usage.vpc && !usage.endpoints)
-		release_claim(task, kept);
+	begin(task, claim);
+	source->verbs->get(source, KIND_VPC, NULL, claim->network_id.vpc_name, note_vpc, task);
+}
+
+static bool is_used_here(const struct agent *agent, const char *vpc_uid) {
+	TABLE_EACH(&agent->objects[KIND_ENDPOINTS], entry)
+	if (!strcmp(((const struct object *)entry->value)->endpoints.vpc_uid, vpc_uid))
+		return true;
+	return false;
 }
 
 static bool look_at_claim(struct allocator *allocator, const struct object *claim) {
@@ -253,17 +276,14 @@ static bool look_at_claim(struct allocator *allocator, const struct object *clai
 			delete_claim(task, claim, "its hold-down is over");
 		return task->busy;
 	}
-	struct usage usage = {.uid = claim->network_id.vpc_uid};
-	TABLE_EACH(&agent->objects[KIND_ENDPOINTS], endpoints)
-	note_endpoints(&usage, endpoints->value);
-	if (!loser && usage.endpoints) {
+	if (!loser && is_used_here(agent, claim->network_id.vpc_uid)) {
 		task->since = 0;
 		return false;
 	}
 	if (!is_due(task, claim->metadata.name, loser ? GARBAGE_MS : 0))
 		return false;
 	recheck_claim(task, claim);
-	return true; /* the objects may have changed under the walk */
+	return false;
 }
 
 /* ---- the round ---- */

@@ -81,34 +81,19 @@ static int read_text(struct reader *reader, const yaml_node_t *node, const struc
 		return fail_at(reader, node, "must be a text%s", text ? " (in quotes)" : "");
 	if (strlen(text) != node->data.scalar.length)
 		return fail_at(reader, node, "has a NUL in it");
-	if (field && field->choices) {
-		size_t length = strlen(text);
-		const char *at = length ? strstr(field->choices, text) : NULL;
-		while (at && ((at != field->choices && at[-1] != '|') || (at[length] && at[length] != '|')))
-			at = strstr(at + 1, text);
-		if (!at)
-			return fail_at(reader, node, "'%.60s' is not one of %s", text, field->choices);
-	}
 	struct vpc_error why = {""};
-	if (field && field->check && field->check(text, &why) < 0)
-		return fail_at(reader, node, "'%.60s': %.200s", text, why.text);
+	if (field && field_check_text(field, text, &why) < 0)
+		return fail_at(reader, node, "%s", why.text);
 	*ret_text = duplicate(text);
 	return 0;
 }
 
 static int read_integer(struct reader *reader, const yaml_node_t *node, const struct field *field, int64_t *ret_number) {
 	const char *text = scalar_of(node);
-	char *end = NULL;
+	struct vpc_error why = {""};
 	if (!is_plain(node) || !isdigit((unsigned char)text[*text == '-']))
 		return fail_at(reader, node, "must be an integer");
-	errno = 0;
-	int64_t number = strtoll(text, &end, 10);
-	if (*end)
-		return fail_at(reader, node, "'%.60s' is not an integer", text);
-	if (errno == ERANGE || number < field->lowest || number > field->highest)
-		return fail_at(reader, node, "%.40s is not within %" PRId64 " to %" PRId64, text, field->lowest, field->highest);
-	*ret_number = number;
-	return 0;
+	return field_parse_integer(field, text, ret_number, &why) < 0 ? fail_at(reader, node, "%s", why.text) : 0;
 }
 
 static int read_boolean(struct reader *reader, const yaml_node_t *node, bool *ret_boolean) {
@@ -247,29 +232,6 @@ static const yaml_node_t *find_node(struct reader *reader, const yaml_node_t *no
 	return NULL;
 }
 
-static int check_object(struct reader *reader, const yaml_node_t *node, struct object *object) {
-	if (object->kind == KIND_VPC)
-		for (size_t i = 0; i < object->vpc.allow.count + object->vpc.allow_from.count; i++) {
-			bool from = i >= object->vpc.allow.count;
-			struct rule *rule = from ? &object->vpc.allow_from.items[i - object->vpc.allow.count] : &object->vpc.allow.items[i];
-			for (size_t j = 0; j < rule->ports.count; j++) {
-				struct rule_port *port = &rule->ports.items[j];
-				if (port->end_port && port->end_port < (port->port ? port->port : INT64_MAX))
-					return fail_at(reader, node, "spec.%s: %s ports[%zu].endPort needs a port that is not greater",
-					    from ? "allowFrom" : "allow", rule->cidr, j);
-				if (port->port && port->protocol && !strncmp(port->protocol, "ICMP", 4))
-					return fail_at(reader, node, "spec.%s: %s ports[%zu]: %s has no ports", from ? "allowFrom" : "allow", rule->cidr, j,
-					    port->protocol);
-			}
-		}
-	object->uid_given = object->metadata.uid != NULL;
-	if (kind_namespaced(object->kind) && !object->metadata.namespace)
-		object->metadata.namespace = duplicate("default");
-	if (!kind_namespaced(object->kind))
-		set_text(&object->metadata.namespace, NULL);
-	return 0;
-}
-
 static int read_object(struct reader *reader, const yaml_node_t *node, bool status, struct object **ret_object) {
 	if (node->type != YAML_MAPPING_NODE)
 		return fail_at(reader, node, "an object must be a mapping");
@@ -286,8 +248,10 @@ static int read_object(struct reader *reader, const yaml_node_t *node, bool stat
 	object->references = 1;
 	object->status_only = status;
 	int result = read_fields(reader, node, status ? kind_status_schema(kind) : kind_schema(kind), object);
-	if (result == 0)
-		result = check_object(reader, node, object);
+	struct vpc_error why = {""};
+	object->uid_given = object->metadata.uid != NULL;
+	if (result == 0 && object_complete(object, &why) < 0)
+		result = fail_at(reader, node, "%s", why.text);
 	if (result < 0) {
 		object_unref(object);
 		return result;

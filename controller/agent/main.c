@@ -12,10 +12,12 @@
 
 static const char HELP[] = "vpc-controller: the agent of a node. Gives VPCs their identifiers and Pods their VPC.\n"
                            "\n"
-                           "Usage: vpc-controller --node NAME --manifests DIR [OPTION]...\n"
+                           "Usage: vpc-controller --node NAME [--manifests DIR | --kubeconfig FILE] [OPTION]...\n"
                            "\n"
                            "  --node NAME         this node's name, as spec.nodeName of its Pods\n"
                            "  --manifests DIR     shared folder of manifests (YAML or JSON)\n"
+                           "  --kubeconfig FILE   how to reach the Kubernetes API; without this and --manifests: as a Pod of the cluster\n"
+                           "  --context NAME      of that file (default: its current one)\n"
                            "  --underlay ADDRESS  address that other nodes send to (default: the Node's InternalIP)\n"
                            "  --uplink IF         interface towards the other nodes (default: the one with the underlay address)\n"
                            "  --state DIR         what must outlive the agent (default: /var/lib/libvpc)\n"
@@ -23,7 +25,7 @@ static const char HELP[] = "vpc-controller: the agent of a node. Gives VPCs thei
                            "  --queue DIR         DELs that vpc-cni left (default: " VPC_CNI_QUEUE ")\n"
                            "  --bpffs DIR         folder for pins on a bpffs (default: /sys/fs/bpf/libvpc/v<layout>)\n"
                            "  --ready-file PATH   made once ADD can be served\n"
-                           "  --no-datapath       manifests and identifiers only; ADD is refused\n"
+                           "  --no-datapath       objects and identifiers only; ADD is refused\n"
                            "  --release-layout N  let the version with layout N of the maps take over, and end: before a downgrade\n"
                            "  --verbose           log details, too\n"
                            "  --reference         print every field of the objects and the ConfigMap, as Markdown\n"
@@ -37,6 +39,8 @@ static const char HELP[] = "vpc-controller: the agent of a node. Gives VPCs thei
 static const struct option LONG_OPTIONS[] = {
     {"node", required_argument, NULL, 'n'},
     {"manifests", required_argument, NULL, 'm'},
+    {"kubeconfig", required_argument, NULL, 'k'},
+    {"context", required_argument, NULL, 'c'},
     {"underlay", required_argument, NULL, 'u'},
     {"uplink", required_argument, NULL, 'i'},
     {"state", required_argument, NULL, 's'},
@@ -76,6 +80,8 @@ static int parse_options(int count, char **arguments, struct options *options) {
 		switch (letter) {
 		case 'n': options->node = optarg; break;
 		case 'm': options->manifests = optarg; break;
+		case 'k': options->kubeconfig = optarg; break;
+		case 'c': options->context = optarg; break;
 		case 'u': options->underlay = optarg; break;
 		case 'i': options->uplink = optarg; break;
 		case 's': options->state = optarg; break;
@@ -93,8 +99,13 @@ static int parse_options(int count, char **arguments, struct options *options) {
 		}
 	if (layout && optind == count)
 		return release_layout(layout, options->bpffs);
-	if (optind < count || !options->node || !options->manifests) {
-		fprintf(stderr, "vpc-controller: %s; try --help\n", optind < count ? "unexpected argument" : "--node and --manifests are needed");
+	const char *wrong = optind < count                                 ? "unexpected argument"
+	                    : !options->node                               ? "--node is needed"
+	                    : options->manifests && options->kubeconfig    ? "--manifests and --kubeconfig exclude each other"
+	                    : options->context && !options->kubeconfig     ? "--context is of a --kubeconfig"
+	                                                                   : NULL;
+	if (wrong) {
+		fprintf(stderr, "vpc-controller: %s; try --help\n", wrong);
 		return 2;
 	}
 	return -1;

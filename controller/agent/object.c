@@ -122,12 +122,19 @@ struct object *object_clone(const struct object *object) {
 	return copy;
 }
 
-uint64_t object_spec_hash(const struct object *object) {
-	const struct schema *schema = kind_schema(object->kind);
-	struct buffer text = {0};
+const struct field *kind_field(enum kind kind, const char *name) {
+	const struct schema *schema = kind_schema(kind);
 	for (size_t i = 0; i < schema->count; i++)
-		if (strcmp(schema->fields[i].name, "spec") == 0)
-			document_write_fields(&text, schema->fields[i].nested, object, 0);
+		if (strcmp(schema->fields[i].name, name) == 0)
+			return &schema->fields[i];
+	return NULL;
+}
+
+uint64_t object_spec_hash(const struct object *object) {
+	const struct field *spec = kind_field(object->kind, "spec");
+	struct buffer text = {0};
+	if (spec)
+		document_write_fields(&text, spec->nested, object, 0);
 	uint64_t hash = hash_bytes(1, text.bytes, text.length);
 	buffer_release(&text);
 	return hash;

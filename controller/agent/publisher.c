@@ -44,6 +44,7 @@ static struct publication *add_publication(
 	    .id = id,
 	    .object_name = format_text("%s.%s", claim_name(encapsulation, id, claim), publisher->agent->options.node)};
 	table_put(&publisher->publications, vpc_uid, publication);
+	publisher->agent->source->verbs->follow(publisher->agent->source, vpc_uid, true);
 	return publication;
 }
 
@@ -184,6 +185,7 @@ static void look_at_all(uv_timer_t *timer) {
 	if (look_at(entry->value))
 		finished = entry->value;
 	if (finished) {
+		publisher->agent->source->verbs->follow(publisher->agent->source, finished->vpc_uid, false);
 		table_remove(&publisher->publications, finished->vpc_uid);
 		free_publication(finished);
 		publisher_wake(publisher);

@@ -46,11 +46,23 @@ struct any_list {
 
 /* Fields of the whole object, from `struct object` on: metadata, spec, status. */
 const struct schema *kind_schema(enum kind kind);
+/* The field of that name at the top of the object: "spec", "status"; NULL if there is none. */
+const struct field *kind_field(enum kind kind, const char *name);
 /* Metadata and status only: what the files of the status folder hold. */
 const struct schema *kind_status_schema(enum kind kind);
 
 void schema_clone(const struct schema *schema, void *to, const void *from);
 void schema_free(const struct schema *schema, void *structure);
+
+/* A text against the field's choices and check: 0, or -EINVAL with what would be right. */
+int field_check_text(const struct field *field, const char *text, struct vpc_error *error);
+/* A decimal integer within the field's bounds: 0, or -EINVAL with what would be right, *ret_number untouched. */
+int field_parse_integer(const struct field *field, const char *text, int64_t *ret_number, struct vpc_error *error);
+/*
+ * After all fields were read: gives a namespaced object its namespace, and checks what concerns more than one field. 0, or
+ * -EINVAL with the field and what would be right.
+ */
+int object_complete(struct object *object, struct vpc_error *error);
 
 /* Checks shared with others. Each returns 0 or -EINVAL with a message that says what would be right. */
 int check_name(const char *text, struct vpc_error *error);

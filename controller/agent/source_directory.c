@@ -15,12 +15,14 @@
 #define RESCAN_MS 5000 /* notices what inotify did not tell */
 #define EXPIRE_MS 60000
 
-enum verb { VERB_GET, VERB_CREATE, VERB_UPDATE, VERB_DELETE };
+enum verb { VERB_GET, VERB_LIST, VERB_CREATE, VERB_UPDATE, VERB_DELETE };
 
 struct directory_operation {
 	struct directory_operation *next;
 	enum verb verb;
 	struct object *object; /* for VERB_GET: kind, namespace and name only */
+	char *label, *value;   /* of VERB_LIST */
+	void (*visit)(void *context, const struct object *object);
 	source_answer answer;
 	void *context;
 };
@@ -139,6 +141,37 @@ static int do_delete(struct directory *directory, const struct object *wanted, s
 	return 0;
 }
 
+static void scan_all(struct directory *directory) {
+	for (enum folder folder = FOLDER_PEOPLE; folder < FOLDER_UIDS; folder++)
+		directory_scan(directory, folder);
+	if (directory->sweep_wanted)
+		directory_sweep(directory);
+}
+
+static bool is_listed(const struct directory_operation *operation, const struct object *object) {
+	const char *value = operation->label ? map_get(&object->metadata.labels, operation->label) : NULL;
+	return object->kind == operation->object->kind && (!operation->label || (value && !strcmp(value, operation->value)));
+}
+
+static int do_list(struct directory *directory, const struct directory_operation *operation, struct vpc_error *error) {
+	scan_all(directory);
+	if (!directory_complete(directory))
+		return fail(error, -EBADMSG, "not every file can be read");
+	TABLE_EACH(&directory->entries, entry) {
+		const struct entry *one = entry->value;
+		if (one->shown && is_listed(operation, one->shown))
+			operation->visit(operation->context, one->shown);
+	}
+	return 0;
+}
+
+static void free_operation(struct directory_operation *operation) {
+	object_unref(operation->object);
+	free(operation->label);
+	free(operation->value);
+	free(operation);
+}
+
 static void perform(struct directory *directory, struct directory_operation *operation) {
 	struct vpc_error error = {""};
 	_cleanup_(object_release) struct object *object = NULL;
@@ -146,14 +179,14 @@ static void perform(struct directory *directory, struct directory_operation *ope
 	directory_lock(directory);
 	switch (operation->verb) {
 	case VERB_GET: result = do_get(directory, operation->object, &object, &error); break;
+	case VERB_LIST: result = do_list(directory, operation, &error); break;
 	case VERB_CREATE: result = do_create(directory, operation->object, &object, &error); break;
 	case VERB_UPDATE: result = do_update(directory, operation->object, &object, &error); break;
 	case VERB_DELETE: result = do_delete(directory, operation->object, &error); break;
 	}
 	directory_unlock(directory);
 	operation->answer(operation->context, result, object, &error);
-	object_unref(operation->object);
-	free(operation);
+	free_operation(operation);
 }
 
 static void perform_all(uv_idle_t *idle) {
@@ -170,13 +203,15 @@ static void perform_all(uv_idle_t *idle) {
 		uv_idle_stop(idle);
 }
 
-static void enqueue(struct source *source, enum verb verb, struct object *object, source_answer answer, void *context) {
+static struct directory_operation *enqueue(
+    struct source *source, enum verb verb, struct object *object, source_answer answer, void *context) {
 	struct directory *directory = directory_of(source);
 	struct directory_operation *operation = allocate(sizeof *operation);
 	*operation = (struct directory_operation){.verb = verb, .object = object, .answer = answer, .context = context};
 	*directory->last = operation;
 	directory->last = &operation->next;
 	uv_idle_start(&directory->idle, perform_all);
+	return operation;
 }
 
 static void get_object(
@@ -196,22 +231,17 @@ static void delete_object(struct source *source, const struct object *object, so
 	enqueue(source, VERB_DELETE, object_ref(object), answer, context);
 }
 
-static void scan_all(struct directory *directory) {
-	for (enum folder folder = FOLDER_PEOPLE; folder < FOLDER_UIDS; folder++)
-		directory_scan(directory, folder);
-	if (directory->sweep_wanted)
-		directory_sweep(directory);
+static void list_objects(struct source *source, enum kind kind, const char *label, const char *value,
+    void (*visit)(void *context, const struct object *object), source_answer answer, void *context) {
+	struct directory_operation *operation = enqueue(source, VERB_LIST, object_new(kind, NULL, NULL), answer, context);
+	operation->label = duplicate(label);
+	operation->value = duplicate(value);
+	operation->visit = visit;
 }
 
-static int list_objects(struct source *source, enum kind kind, void (*visit)(void *context, const struct object *object), void *context) {
-	struct directory *directory = directory_of(source);
-	scan_all(directory);
-	TABLE_EACH(&directory->entries, entry) {
-		struct entry *one = entry->value;
-		if (one->shown && one->shown->kind == kind)
-			visit(context, one->shown);
-	}
-	return 0;
+/* All are told of anyway. */
+static void follow_all(struct source *source, const char *vpc_uid, bool wanted) {
+	(void)source, (void)vpc_uid, (void)wanted;
 }
 
 static bool is_complete(struct source *source) {
@@ -281,8 +311,7 @@ static void start(uv_timer_t *timer) {
 static void free_directory(struct directory *directory) {
 	for (struct directory_operation *operation = directory->first, *next; operation; operation = next) {
 		next = operation->next;
-		object_unref(operation->object);
-		free(operation);
+		free_operation(operation);
 	}
 	directory_forget(directory);
 	for (size_t i = 0; i < FOLDERS; i++)
@@ -311,7 +340,7 @@ static struct source *close_source(struct source *source) {
 	return NULL;
 }
 
-static const struct source_verbs VERBS = {get_object, list_objects, create_object, update_object, delete_object, is_complete, close_source};
+static const struct source_verbs VERBS = {get_object, list_objects, create_object, update_object, delete_object, follow_all, is_complete, close_source};
 
 static const char *const FOLDER_NAMES[FOLDERS] = {"", "networkids", "vpcendpoints", "status", "uids", "events"};
 

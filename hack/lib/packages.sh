@@ -38,6 +38,8 @@ test   clang-tidy                 C sources
 test   ?libclang-rt-dev           libFuzzer and the sanitizers of clang
 test   binutils                   nm, for the archive's symbols
 test   python3-jsonschema         documents of vpcctl against their schemas
+test   openssl                    certificates of API servers in tests
+test   curl                       asks whether they are ready
 test   mandoc                     the man page
 test   zsh                        its completion script
 test   fish                       the same
