@@ -178,18 +178,29 @@ static bool is_unsupported(const char *main_plugin) {
 	return false;
 }
 
-static int find_links(const struct cni_request *request, const struct cni_interface *interface, struct link *ret_inner,
-    struct link *ret_host, struct vpc_error *error) {
+static int refuse_kind(const char *interface, const char *kind, struct vpc_error *error) {
+	if (!strcmp(kind, "macvlan") || !strcmp(kind, "ipvlan"))
+		return fail(error, CNI_UNSUPPORTED_MAIN, "main plugin %s cannot be confined: %s is no veth; use ptp or bridge", kind, interface);
+	return fail(error, CNI_UNSUPPORTED_MAIN,
+	    "%s is of kind %s, not a veth: a main plugin like host-device or SR-IOV cannot be confined; use ptp or bridge", interface,
+	    *kind ? kind : "hardware");
+}
+
+/* The Pod's end, as the kernel has it. */
+static int find_inner(const struct cni_request *request, struct link *ret_inner, struct vpc_error *error) {
 	if (is_unsupported(request->main_plugin))
 		return fail(error, CNI_UNSUPPORTED_MAIN, "main plugin %s cannot be confined; use ptp or bridge", request->main_plugin);
 	int result = link_find_in(request->network_namespace, request->interface, ret_inner);
 	if (result < 0)
 		return fail(error, CNI_UNKNOWN_CONTAINER, "%s in %.200s: %s", request->interface, request->network_namespace, strerror(-result));
-	if (strcmp(ret_inner->kind, "veth"))
-		return fail(error, CNI_UNSUPPORTED_MAIN, "%s is of kind %s, not a veth: this main plugin cannot be confined; use ptp or bridge",
-		    request->interface, *ret_inner->kind ? ret_inner->kind : "hardware (host-device, SR-IOV)");
+	return strcmp(ret_inner->kind, "veth") ? refuse_kind(request->interface, ret_inner->kind, error) : 0;
+}
+
+/* The host's end, which the result names among others. */
+static int find_host(const struct cni_request *request, const struct cni_interface *interface, const struct link *inner,
+    struct link *ret_host, struct vpc_error *error) {
 	for (size_t i = 0; i < interface->host_count; i++)
-		if (link_find(interface->host_names[i], ret_host) == 0 && ret_host->ifindex == ret_inner->peer && !strcmp(ret_host->kind, "veth"))
+		if (link_find(interface->host_names[i], ret_host) == 0 && ret_host->ifindex == inner->peer && !strcmp(ret_host->kind, "veth"))
 			return 0;
 	return fail(error, CNI_UNSUPPORTED_MAIN, "none of the host's interfaces in prevResult is the other end of %s", request->interface);
 }
@@ -213,9 +224,11 @@ static struct record *make_record(const struct addition *addition, const struct 
 	struct cni_interface interface;
 	struct link inner, host;
 	uint32_t mtu = 0;
-	*ret_code = cni_request_interface(request, &interface, error);
+	*ret_code = find_inner(request, &inner, error);
 	if (!*ret_code)
-		*ret_code = find_links(request, &interface, &inner, &host, error);
+		*ret_code = cni_request_interface(request, &interface, error);
+	if (!*ret_code)
+		*ret_code = find_host(request, &interface, &inner, &host, error);
 	if (!*ret_code)
 		*ret_code = find_mtu(addition->agent, addition->encapsulation, &inner, &mtu, error);
 	if (*ret_code)

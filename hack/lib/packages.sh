@@ -30,6 +30,7 @@ demo   jq                         JSON in scripts
 demo   iputils-ping               probes
 demo   bsdextrautils              column
 test   ?bpftool|linux-tools-common loads patched objects, looks at what the kernel has
+test   iptables                   CNI plugins portmap and firewall, chained before ours
 test   ethtool                    offloads of test interfaces
 test   iperf3                     throughput
 test   shellcheck                 scripts

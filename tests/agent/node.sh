@@ -22,6 +22,7 @@ checks=0
 
 fail() {
 	echo "$(basename "$0"): $*" >&2
+	[[ ! -s /run/answer ]] || cat /run/answer >&2
 	tail -n 25 /run/log >&2 || true
 	exit 1
 }
