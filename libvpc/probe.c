@@ -185,8 +185,12 @@ int vpc_probe(const struct vpc_probe_options *options, int (*visit)(const struct
 	vpc_probe_mounts(&probe);
 	if (has_memory)
 		vpc_probe_datapath(&probe);
-	vpc_probe_network(&probe, known.uplink_ifindex);
-	vpc_probe_settings(&probe);
+	if (!probe.lost) {
+		vpc_probe_network(&probe, known.uplink_ifindex);
+		vpc_probe_settings(&probe);
+	}
 	libbpf_set_print(print);
+	if (probe.lost)
+		return vpc_fail(error, probe.lost, "this thread cannot go back to its network namespace: %s; end it", strerror(-probe.lost));
 	return probe.stopped;
 }

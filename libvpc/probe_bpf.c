@@ -137,9 +137,7 @@ static void probe_in_room(struct vpc_probe *probe) {
 	int result = home_fd < 0 || unshare(CLONE_NEWNET) ? -errno : 0;
 	if (result == 0) {
 		probe_hooks(probe);
-		result = setns(home_fd, CLONE_NEWNET) ? -errno : 0;
-		if (result)
-			probe->stopped = result;
+		probe->lost = setns(home_fd, CLONE_NEWNET) ? -errno : 0;
 		return;
 	}
 	for (size_t i = 0; i < sizeof NOT_TRIED / sizeof *NOT_TRIED; i++)

@@ -27,6 +27,7 @@ struct vpc_probe {
 	bool has_capabilities, has_bpf; /* what needs them is worth trying */
 	int (*visit)(const struct vpc_check *check, void *context);
 	void *context;
+	int lost;    /* negative errno: the thread could not go back to its network namespace */
 	int stopped; /* what visit returned, if not 0: nothing more is told */
 };
 

@@ -12,6 +12,7 @@ enum exit_status report(int code, const struct vpc_error *error) {
 	case -ENOENT:
 	case -ENODEV: return EXIT_NOT_FOUND;
 	case -EPERM:
+	case -ENOSYS:
 	case -EACCES: return EXIT_NOT_PERMITTED;
 	default: return EXIT_FAILED;
 	}

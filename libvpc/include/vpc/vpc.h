@@ -404,7 +404,8 @@ struct vpc_probe_options {
 /*
  * Tries what the library needs of kernel, permissions, mounts and network, and tells what it found, until visit returns
  * non-zero, which is returned. Features are tried, versions never compared. What is tried is closed again, hooks and
- * devices are made in a network namespace of its own, which the calling thread enters and leaves; nothing stays.
+ * devices are made in a network namespace of its own, which the calling thread enters and leaves; nothing stays. Like
+ * vpc_template_prepare(), it must not run while another thread opens or loads a libbpf object.
  */
 VPC_API int vpc_probe(const struct vpc_probe_options *options, int (*visit)(const struct vpc_check *check, void *context), void *context, struct vpc_error *error);
 
