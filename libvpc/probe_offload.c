@@ -27,33 +27,47 @@ static int ask(int fd, const char *interface, void *command) {
 	return ioctl(fd, SIOCETHTOOL, &request) ? -errno : 0;
 }
 
-static int read_features(int fd, const char *interface, struct features *features) {
-	struct {
-		struct ethtool_sset_info head;
-		uint32_t length;
-	} set = {.head = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ull << ETH_SS_FEATURES}};
-	struct {
-		struct ethtool_gstrings head;
-		char names[MOST_FEATURES][ETH_GSTRING_LEN];
-	} strings = {.head = {.cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES}};
-	struct {
-		struct ethtool_gfeatures head;
-		struct ethtool_get_features_block blocks[MOST_FEATURES / 32];
-	} states = {.head = {.cmd = ETHTOOL_GFEATURES}};
+/* Fixed part and room for what the kernel appends. */
+static void *make_command(uint32_t command, size_t fixed, size_t appended) {
+	uint32_t *bytes = calloc(1, fixed + appended);
+	if (bytes)
+		*bytes = command; /* the first field of every command */
+	return bytes;
+}
 
-	int result = ask(fd, interface, &set);
-	if (result || set.length > MOST_FEATURES)
+static int read_count(int fd, const char *interface, uint32_t *ret_count) {
+	_cleanup_(free_memory) struct ethtool_sset_info *set = make_command(ETHTOOL_GSSET_INFO, sizeof *set, sizeof(uint32_t));
+	if (!set)
+		return -ENOMEM;
+	set->sset_mask = 1ull << ETH_SS_FEATURES;
+	int result = ask(fd, interface, set);
+	if (result || set->data[0] > MOST_FEATURES)
 		return result ?: -E2BIG;
-	strings.head.len = set.length;
-	states.head.size = (set.length + 31) / 32;
-	result = ask(fd, interface, &strings) ?: ask(fd, interface, &states);
+	*ret_count = set->data[0];
+	return 0;
+}
+
+static int read_features(int fd, const char *interface, struct features *features) {
+	uint32_t count = 0;
+	int result = read_count(fd, interface, &count);
 	if (result)
 		return result;
-	features->count = set.length;
-	for (uint32_t i = 0; i < set.length; i++) {
-		memcpy(features->names[i], strings.names[i], ETH_GSTRING_LEN);
-		features->names[i][ETH_GSTRING_LEN - 1] = '\0';
-		features->active[i] = states.blocks[i / 32].active >> i % 32 & 1;
+	uint32_t blocks = (count + 31) / 32;
+	_cleanup_(free_memory) struct ethtool_gstrings *strings = make_command(ETHTOOL_GSTRINGS, sizeof *strings, (size_t)count * ETH_GSTRING_LEN);
+	_cleanup_(free_memory) struct ethtool_gfeatures *states =
+		make_command(ETHTOOL_GFEATURES, sizeof *states, blocks * sizeof *states->features);
+	if (!strings || !states)
+		return -ENOMEM;
+	strings->string_set = ETH_SS_FEATURES;
+	strings->len = count;
+	states->size = blocks;
+	result = ask(fd, interface, strings) ?: ask(fd, interface, states);
+	if (result)
+		return result;
+	features->count = count;
+	for (uint32_t i = 0; i < count; i++) {
+		snprintf(features->names[i], ETH_GSTRING_LEN, "%s", (const char *)strings->data + (size_t)i * ETH_GSTRING_LEN);
+		features->active[i] = states->features[i / 32].active >> i % 32 & 1;
 	}
 	return 0;
 }
