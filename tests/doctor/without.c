@@ -4,18 +4,22 @@
  *
  * System calls are refused by a seccomp filter, or looked at by this process before they go on: names of kinds and numbers
  * of helpers in their memory are exchanged for ones that no kernel has, so that the kernel itself gives the answer.
+ * Only what ethtool asks is answered here.
  *
- *	without  <-- seccomp notification --  COMMAND  -- bpf(), sendto() -->  kernel
+ *	without  <-- seccomp notification --  COMMAND  -- bpf(), sendto(), ioctl() -->  kernel
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/audit.h>
 #include <linux/bpf.h>
+#include <linux/ethtool.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -47,13 +51,15 @@
 	X(VXLAN, "vxlan", "vxlan is no kind of device") \
 	X(XDP, "xdp", "XDP is no type of program") \
 	X(REDIRECT_PEER, "redirect_peer", "that helper is unknown") \
-	X(CGROUP_MEMORY, "cgroup-memory", "BPF is counted against the limit of locked memory")
+	X(CGROUP_MEMORY, "cgroup-memory", "BPF is counted against the limit of locked memory") \
+	X(PLAIN_UPLINK, "plain-uplink", "every offload of every interface is on, and the driver is vmxnet3")
 
 #define THING_AS_BIT(name, word, text) THING_##name##_BIT,
 enum { THINGS(THING_AS_BIT) };
 #define THING_AS_ENUM(name, word, text) THING_##name = 1 << THING_##name##_BIT,
 enum thing { THINGS(THING_AS_ENUM) };
-#define LOOKED_AT (THING_TCX | THING_CLSACT | THING_VXLAN | THING_XDP | THING_REDIRECT_PEER | THING_CGROUP_MEMORY)
+#define LOOKED_AT \
+	(THING_TCX | THING_CLSACT | THING_VXLAN | THING_XDP | THING_REDIRECT_PEER | THING_CGROUP_MEMORY | THING_PLAIN_UPLINK)
 
 static pid_t child;
 
@@ -99,6 +105,11 @@ static int install_filter(unsigned things) {
 		RETURN(bpf),
 		UNLESS(SYS_sendto, 1),
 		RETURN(looking),
+		UNLESS(SYS_ioctl, 3),
+		LOAD(args[1]),
+		UNLESS(SIOCETHTOOL, 1),
+		RETURN(looking),
+		LOAD(nr),
 		UNLESS(SYS_socket, 5),
 		LOAD(args[0]),
 		UNLESS(AF_NETLINK, 3),
@@ -196,6 +207,29 @@ static void look_at_message(const struct call *call, unsigned things) {
 		replace_kind(call, message, length, "clsact");
 }
 
+/* Answers in the kernel's place. Returns whether it did. */
+static bool answer_ethtool(const struct call *call) {
+	struct ifreq request;
+	struct ethtool_gfeatures features;
+	struct ethtool_drvinfo driver = {.driver = "vmxnet3"};
+	if (!read_memory(call, call->data->args[2], &request, sizeof request))
+		return false;
+	uint64_t command = (uint64_t)(uintptr_t)request.ifr_data;
+	if (!read_memory(call, command, &features, sizeof features))
+		return false;
+	if (features.cmd == ETHTOOL_GDRVINFO) {
+		driver.cmd = ETHTOOL_GDRVINFO;
+		write_memory(call, command, &driver, sizeof driver);
+		return true;
+	}
+	if (features.cmd != ETHTOOL_GFEATURES)
+		return false;
+	const struct ethtool_get_features_block on = {UINT32_MAX, UINT32_MAX, UINT32_MAX, 0};
+	for (uint32_t i = 0; i < features.size; i++)
+		write_memory(call, command + sizeof features + i * sizeof on, &on, sizeof on);
+	return true;
+}
+
 static void answer(int listener, unsigned things) {
 	struct seccomp_notif notification = {0};
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notification))
@@ -204,11 +238,14 @@ static void answer(int listener, unsigned things) {
 	snprintf(path, sizeof path, "/proc/%u/mem", notification.pid);
 	struct call call = {&notification.data, (pid_t)notification.pid, open(path, O_RDWR | O_CLOEXEC)};
 	struct seccomp_notif_resp response = {.id = notification.id};
+	bool answered = false;
 	if (call.memory >= 0 && notification.data.nr == SYS_bpf)
 		response.error = look_at_bpf(&call, things);
+	else if (call.memory >= 0 && notification.data.nr == SYS_ioctl)
+		answered = things & THING_PLAIN_UPLINK && answer_ethtool(&call);
 	else if (call.memory >= 0)
 		look_at_message(&call, things);
-	response.flags = response.error ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	response.flags = response.error || answered ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
 	if (call.memory >= 0)
 		close(call.memory);
