@@ -379,7 +379,7 @@ static bool is_to_visit(
 	}
 	if (!recover(records_fd, place, record))
 		return false;
-	if (if_indextoname(place->ifindex, name))
+	if (if_indextoname(place->ifindex, name) || errno != ENXIO) /* which it says of no other interface than a missing one */
 		return true;
 	forget(records_fd, place, record);
 	return false;

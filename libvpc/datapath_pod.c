@@ -142,7 +142,7 @@ static int take_over_addresses(struct vpc_datapath *datapath, const struct vpc_p
 		if (!found)
 			continue;
 		struct vpc_pod holder = *found;
-		if (if_indextoname(holder.ifindex, name))
+		if (if_indextoname(holder.ifindex, name) || errno != ENXIO)
 			return vpc_fail(error, -EADDRINUSE, "address %s of network %s belongs to the Pod at interface %s; delete that Pod first",
 				vpc_address_text(addresses[i], text), vpc_network_text(pod->encapsulation, pod->network_id, network),
 				vpc_interface_text(holder.ifindex, interface));
