@@ -9,6 +9,7 @@ build  g++                        CMake's C++ part, and the header's test as C++
 build  libc6-dev                  C library, also static: vpc-cni needs nothing of the node it runs on
 build  cmake                      builds
 build  ninja-build                builds faster
+build  make                       plain cmake -B build, and what others build against the installed library
 build  pkg-config|pkgconf         finds the libraries below
 build  clang                      compiles the BPF programs, once
 build  llvm                       strips them
@@ -28,8 +29,9 @@ demo   containernetworking-plugins main CNI plugins: ptp, bridge, host-local
 demo   tcpdump                    what the underlay saw
 demo   jq                         JSON in scripts
 demo   iputils-ping               probes
+demo   procps                     sysctl, pgrep
+demo   ?bpftool|linux-tools-common looks at what the kernel has; in tests, loads patched objects
 demo   bsdextrautils              column
-test   ?bpftool|linux-tools-common loads patched objects, looks at what the kernel has
 test   iptables                   CNI plugins portmap and firewall, chained before ours
 test   ethtool                    offloads of test interfaces
 test   iperf3                     throughput
