@@ -99,7 +99,6 @@ install_packages() {
 	((${#wanted[@]})) || return 0
 	command -v apt-get >/dev/null || fail "needs ${wanted[*]}; install them with this distribution's tool, or give --no-install"
 
-	say "installing ${wanted[*]}"
 	apt-get update -qq
 	for package in "${wanted[@]}"; do
 		if choose_offered "${package#\?}" >/dev/null; then
@@ -111,6 +110,7 @@ install_packages() {
 		fi
 	done
 	((${#chosen[@]})) || return 0
+	say "installing ${chosen[*]}"
 	local log
 	log=$(mktemp)
 	if ! DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 "${chosen[@]}" </dev/null >"$log" 2>&1; then
