@@ -12,9 +12,9 @@
 emulator() {
 	case $1/$2 in
 	amd64/kvm) echo qemu-system-x86_64 -machine q35 -accel kvm -cpu host ;;
-	amd64/tcg) echo qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max ;;
+	amd64/tcg) echo qemu-system-x86_64 -machine q35 -accel tcg,thread=single -cpu max ;;
 	arm64/kvm) echo qemu-system-aarch64 -machine virt,gic-version=max -accel kvm -cpu host ;;
-	arm64/tcg) echo qemu-system-aarch64 -machine virt -accel tcg,thread=multi -cpu cortex-a72 ;;
+	arm64/tcg) echo qemu-system-aarch64 -machine virt -accel tcg,thread=single -cpu cortex-a72 ;;
 	esac
 }
 console_of() { if [[ $1 == arm64 ]]; then echo ttyAMA0; else echo ttyS0; fi; }
@@ -26,7 +26,7 @@ start_machine() {
 	fifo=$work/results
 	rm -f "$fifo"
 	mkfifo "$fifo"
-	setpriv --pdeathsig KILL nice "${command[@]}" -m 2048 -smp 2 -display none -nodefaults -no-user-config -no-reboot \
+	setpriv --pdeathsig KILL nice "${command[@]}" -m 2048 -smp 1 -display none -nodefaults -no-user-config -no-reboot \
 		-kernel "$3" -initrd "$4" -append "console=$(console_of "$1") panic=-1 oops=panic loglevel=5" -serial "file:$5" \
 		-device virtio-serial-pci -chardev file,id=results,path=/dev/stdout -device virtserialport,chardev=results,name=libvpc \
 		</dev/null >"$fifo" 2>"$work/emulator.log" &

@@ -3,7 +3,7 @@
 # What a machine boots with: three archives one after the other, as the kernel takes them; sourced by hack/kernels.
 
 # Packages that the tests need in there: programs, and libraries in the form that cross-building takes.
-root_packages=(bash coreutils findutils grep sed mawk util-linux bsdextrautils mount procps kmod iproute2 iputils-ping nftables jq tcpdump
+root_packages=(bash dash coreutils findutils grep sed mawk util-linux bsdextrautils mount procps kmod iproute2 iputils-ping nftables jq tcpdump
 	ethtool bpftool containernetworking-plugins libc6-dev libbpf-dev libelf-dev zlib1g-dev libmnl-dev libmd-dev libnftables-dev libuv1-dev
 	libyaml-dev libcjson-dev libcmocka-dev)
 
@@ -24,11 +24,12 @@ make_root_archive() {
 	stage=$(mktemp -d "$cache/packing.XXXXXX")
 	undo_later "rm -rf '$stage'"
 	cp -a --reflink=auto "$root/." "$stage/"
-	rm -rf "$stage"/usr/{include,share,games,src} "$stage"/var/{cache,lib,log} "$stage"/usr/lib/{python*,valgrind,gcc,systemd,udev}
+	(cd "$stage" && rm -rf usr/{include,share,games,src} var/{cache,lib,log} usr/lib/{python*,valgrind,gcc,systemd,udev})
 	find "$stage/usr/lib" \( -name '*.a' -o -name '*.o' \) -delete
 	find "$stage/usr/lib/cni" -type f ! -name bridge ! -name ptp ! -name host-local -delete
 	mkdir -p "$stage"/{dev,proc,sys,run,tmp,root,var/lib,var/log,libvpc}
 	ln -s mawk "$stage/usr/bin/awk"
+	ln -sf dash "$stage/usr/bin/sh"
 	ln -s /run "$stage/var/run"
 	printf 'root:x:0:0::/root:/bin/bash\ntcpdump:x:100:100::/:/bin/false\nnobody:x:65534:65534::/:/bin/false\n' >"$stage/etc/passwd"
 	printf 'root:x:0:\ntcpdump:x:100:\nnogroup:x:65534:\n' >"$stage/etc/group"
