@@ -83,7 +83,8 @@ static int begin_event_object(struct api_stream *stream) {
 static int tell_object(struct api_stream *stream, enum api_event event) {
 	struct vpc_error fault = {""};
 	int wrong = json_finish_object(&stream->reader, stream->object, &fault);
-	int result = tell(stream, event, wrong < 0 ? fault.text : NULL);
+	int result =
+	    stream->reader.head_wrong ? broken(stream, "an object of another kind") : tell(stream, event, wrong < 0 ? fault.text : NULL);
 	stream->object = object_unref(stream->object);
 	return result;
 }

@@ -28,8 +28,8 @@ struct json_reader {
 	bool skip_next;      /* the next value is passed over */
 	const char *head[2]; /* what apiVersion and kind must be if they are there; NULL: they may not be there */
 	int head_field;      /* the next value is head[head_field]; -1: no */
-	bool head_wrong;
-	char *key; /* of a map */
+	bool head_wrong;     /* it is an object of another kind */
+	char *key;           /* of a map */
 	char path[256];
 	size_t path_length;
 	struct vpc_error error; /* the first fault; "" if there is none */

@@ -153,8 +153,10 @@ static void check_head(struct json_reader *reader, enum json_token token, const 
 	reader->head_field = -1;
 	if (token != JSON_TEXT)
 		misfit(reader, token, "a text");
-	else if (strcmp(text, wanted))
+	else if (strcmp(text, wanted) != 0) {
 		note_fault(reader, "'%.60s' stands there, not %s", text, wanted);
+		reader->head_wrong = true;
+	}
 }
 
 /* ---- items ---- */

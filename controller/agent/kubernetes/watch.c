@@ -25,6 +25,12 @@ struct known {
 	uint32_t round;
 };
 
+/* What left the collection: whatever is told of it later, but is no later version, is late. */
+struct gone {
+	uint64_t since; /* uv_now */
+	char *version;  /* NULL: the object is no more, and no version of it is a later one */
+};
+
 struct watch {
 	struct kubernetes *kube;
 	enum kind kind;
@@ -46,7 +52,7 @@ struct watch {
 	unsigned failures, broken_in_a_row, behind_in_a_row;
 	bool told_failing;
 	struct table known;  /* key to struct known */
-	struct table gone;   /* UID of what was deleted to when (uv_now) */
+	struct table gone;   /* UID to struct gone */
 	struct table broken; /* key of what does not fit to its round */
 };
 
@@ -64,29 +70,40 @@ static void emit(struct watch *watch, enum source_event event, const struct obje
 		watch->kube->watcher.event(watch->kube->watcher.context, event, object);
 }
 
-static void note_gone(struct watch *watch, const char *uid) {
-	uint64_t now = uv_now(watch->kube->loop);
-	if (uid)
-		table_put(&watch->gone, uid, (void *)(uintptr_t)(now ? now : 1));
+static void free_gone(struct gone *gone) {
+	if (gone)
+		free(gone->version);
+	free(gone);
 }
 
-static bool is_gone(const struct watch *watch, const char *uid) {
-	return uid && table_get(&watch->gone, uid);
+static void note_gone(struct watch *watch, const char *uid, const char *version) {
+	if (!uid)
+		return;
+	struct gone *gone = allocate(sizeof *gone);
+	*gone = (struct gone){uv_now(watch->kube->loop), duplicate(version)};
+	free_gone(table_put(&watch->gone, uid, gone));
+}
+
+static bool is_gone(const struct watch *watch, const char *uid, const char *version) {
+	const struct gone *gone = uid ? table_get(&watch->gone, uid) : NULL;
+	return gone && (!gone->version || api_version_compare(version, gone->version) <= 0);
 }
 
 static void sweep_gone(struct watch *watch) {
 	struct table kept = {0};
-	TABLE_EACH(&watch->gone, entry)
-	if (uv_now(watch->kube->loop) - (uintptr_t)entry->value < GONE_MS)
-		table_put(&kept, entry->key, entry->value);
+	TABLE_EACH(&watch->gone, entry) {
+		struct gone *gone = entry->value;
+		if (uv_now(watch->kube->loop) - gone->since < GONE_MS)
+			table_put(&kept, entry->key, gone);
+		else
+			free_gone(gone);
+	}
 	table_release(&watch->gone);
 	watch->gone = kept;
 }
 
-static void forget(struct watch *watch, const char *key, bool deleted) {
+static void forget(struct watch *watch, const char *key) {
 	struct known *known = table_remove(&watch->known, key);
-	if (deleted)
-		note_gone(watch, known->object->metadata.uid);
 	emit(watch, SOURCE_DELETED, known->object);
 	object_unref(known->object);
 	free(known);
@@ -103,14 +120,16 @@ static bool same_uid(const struct object *left, const struct object *right) {
 
 static void note_deleted(struct watch *watch, const char *key, const struct object *object) {
 	struct known *known = table_get(&watch->known, key);
-	if (known && same_uid(known->object, object))
-		forget(watch, key, true);
-	note_gone(watch, object->metadata.uid);
+	if (is_gone(watch, object->metadata.uid, version_of(object)))
+		return;
+	note_gone(watch, object->metadata.uid, version_of(object));
+	if (known && same_uid(known->object, object) && api_version_compare(version_of(known->object), version_of(object)) <= 0)
+		forget(watch, key);
 }
 
 static void note_present(struct watch *watch, const char *key, const struct object *object) {
 	struct known *known = table_get(&watch->known, key);
-	if (is_gone(watch, object->metadata.uid) && !watch->reset)
+	if (is_gone(watch, object->metadata.uid, version_of(object)) && !watch->reset)
 		return;
 	if (known) {
 		int order = api_version_compare(version_of(object), version_of(known->object));
@@ -123,7 +142,8 @@ static void note_present(struct watch *watch, const char *key, const struct obje
 			emit(watch, SOURCE_MODIFIED, object);
 			return;
 		}
-		forget(watch, key, true);
+		note_gone(watch, known->object->metadata.uid, NULL);
+		forget(watch, key);
 	}
 	known = allocate(sizeof *known);
 	*known = (struct known){object_ref(object), watch->round};
@@ -139,9 +159,9 @@ void watch_note(struct watch *watch, const struct object *object) {
 
 void watch_note_gone(struct watch *watch, const char *key, const char *uid) {
 	struct known *known = table_get(&watch->known, key);
+	note_gone(watch, uid, NULL);
 	if (known && known->object->metadata.uid && !strcmp(known->object->metadata.uid, uid))
-		forget(watch, key, true);
-	note_gone(watch, uid);
+		forget(watch, key);
 }
 
 const struct object *watch_find(const struct watch *watch, const char *key) {
@@ -157,14 +177,16 @@ bool watch_complete(const struct watch *watch) {
 	return watch->synced && !watch->broken.count;
 }
 
-/* Calls forget for each key that is chosen; the table may not change while it is walked. */
-static void forget_each(struct watch *watch, bool (*chosen)(void *context, const struct known *known), void *context, bool deleted) {
+/* Forgets each that is chosen; the table may not change while it is walked. version: since when they are gone; NULL: not. */
+static void forget_each(struct watch *watch, bool (*chosen)(void *context, const struct known *known), void *context, const char *version) {
 	struct texts keys = {0};
 	TABLE_EACH(&watch->known, entry)
 	if (chosen(context, entry->value))
 		texts_add(&keys, entry->key);
 	for (size_t i = 0; i < keys.count; i++) {
-		forget(watch, keys.items[i], deleted);
+		if (version)
+			note_gone(watch, watch_find(watch, keys.items[i])->metadata.uid, version);
+		forget(watch, keys.items[i]);
 		free(keys.items[i]);
 	}
 	free(keys.items);
@@ -182,7 +204,7 @@ static bool is_unwanted(void *context, const struct known *known) {
 
 void watch_drop(struct watch *watch, bool (*wanted)(void *context, const struct object *object), void *context) {
 	struct choice choice = {wanted, context};
-	forget_each(watch, is_unwanted, &choice, false);
+	forget_each(watch, is_unwanted, &choice, NULL);
 }
 
 static void tell_failing(struct watch *watch, const char *why) {
@@ -217,7 +239,7 @@ static void end_first_state(struct watch *watch, const char *version) {
 	set_text(&watch->version, version);
 	if (watch->reset || !watch->highest || api_version_compare(version, watch->highest) > 0)
 		set_text(&watch->highest, version);
-	forget_each(watch, was_left_out, watch, true);
+	forget_each(watch, was_left_out, watch, watch->version);
 	forget_old_faults(watch);
 	watch->reset = false;
 	watch->behind_in_a_row = 0;
@@ -524,6 +546,8 @@ struct watch *watch_close(struct watch *watch) {
 		object_unref(((struct known *)entry->value)->object);
 		free(entry->value);
 	}
+	TABLE_EACH(&watch->gone, entry)
+	free_gone(entry->value);
 	table_release(&watch->known);
 	table_release(&watch->gone);
 	table_release(&watch->broken);
