@@ -246,7 +246,8 @@ int vpc_placeholder_bound(const struct bpf_insn *insns, size_t count, struct vpc
 	memset(walk.place_at, 0xff, count * sizeof *walk.place_at);
 	for (size_t i = 0; i < sites->count; i++) {
 		sites->places[i].bounds = (struct vpc_placeholder_bounds){0, UINT64_MAX, INT64_MIN, INT64_MAX};
-		walk.place_at[sites->places[i].instruction] = (uint32_t)i;
+		if (sites->places[i].kind != VPC_PLACEHOLDER_SPLIT) /* which is stored only */
+			walk.place_at[sites->places[i].instruction] = (uint32_t)i;
 	}
 	find_jumps(&walk);
 	if (!find_comparisons(&walk))

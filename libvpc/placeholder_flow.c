@@ -8,6 +8,7 @@
 #include "error.h"
 
 #define NONE VPC_GRAPH_NONE
+#define MOST_STEPS (1u << 24) /* instructions walked over, many times what programs take that the kernel takes */
 
 /* Beside each block of the graph. */
 struct block {
@@ -33,7 +34,7 @@ struct program {
 	struct vpc_flow_state *states; /* where blocks start */
 	struct vpc_flow_wants *wants;
 	uint32_t *queue;
-	size_t queue_head, queued;
+	size_t queue_head, queued, steps;
 };
 
 static void free_program(struct program *program) {
@@ -98,6 +99,7 @@ static uint32_t dequeue(struct program *program) {
 	program->queue_head = (program->queue_head + 1) % program->graph.block_count;
 	program->queued--;
 	program->blocks[block].queued = false;
+	program->steps += program->graph.blocks[block].end - program->graph.blocks[block].start + 4;
 	return block;
 }
 
@@ -186,8 +188,12 @@ static void walk_forwards(struct program *program, uint32_t index) {
 			flow_into(program, block->next[k], &state);
 }
 
+static bool is_exhausted(const struct program *program) {
+	return program->steps >= MOST_STEPS;
+}
+
 static void drain_forwards(struct program *program) {
-	while (program->queued)
+	while (program->queued && !is_exhausted(program))
 		walk_forwards(program, dequeue(program));
 }
 
@@ -233,20 +239,24 @@ static int find_facts_and_frames(struct program *program) {
 		return -ENOMEM;
 	do
 		find_facts(program);
-	while (floors_changed(program, floors));
-	return 0;
+	while (floors_changed(program, floors) && !is_exhausted(program));
+	return is_exhausted(program) ? -E2BIG : 0;
 }
 
 /* ---- backwards ---- */
 
 static bool add_wants(struct vpc_flow_wants *wants, const struct vpc_flow_wants *more) {
-	struct vpc_flow_wants before = *wants;
+	uint64_t changed = 0;
 
-	for (unsigned i = 0; i < VPC_FLOW_REGISTERS; i++)
-		wants->registers[i] |= more->registers[i];
-	for (unsigned i = 0; i < VPC_FLOW_SLOTS; i++)
-		wants->slots[i] |= more->slots[i];
-	return memcmp(&before, wants, sizeof before) != 0;
+	for (size_t i = 0; i < sizeof *wants / sizeof changed; i++) {
+		uint64_t word, added;
+		memcpy(&word, (const uint8_t *)wants + i * sizeof word, sizeof word);
+		memcpy(&added, (const uint8_t *)more + i * sizeof word, sizeof word);
+		changed |= added & ~word;
+		word |= added;
+		memcpy((uint8_t *)wants + i * sizeof word, &word, sizeof word);
+	}
+	return changed;
 }
 
 static void want_result(struct program *program, struct function *function, uint8_t want) {
@@ -303,7 +313,7 @@ static void walk_backwards(struct program *program, uint32_t index) {
  * The first function's result counts as looked at, though the kernel takes 4 bytes of most programs: a function that is
  * scanned by itself returns to code that is not seen.
  */
-static void find_demands(struct program *program) {
+static int find_demands(struct program *program) {
 	function_of(program, 0)->wanted |= VPC_FLOW_PASSED;
 	for (size_t i = 0; i < program->graph.count; i++) {
 		uint32_t callback = vpc_graph_callback(&program->graph, i);
@@ -312,8 +322,9 @@ static void find_demands(struct program *program) {
 	}
 	for (uint32_t i = program->graph.block_count; i-- > 0;)
 		enqueue(program, i);
-	while (program->queued)
+	while (program->queued && !is_exhausted(program))
 		walk_backwards(program, dequeue(program));
+	return is_exhausted(program) ? -E2BIG : 0;
 }
 
 int vpc_flow_analyse(const struct bpf_insn *insns, size_t count, const uint8_t *choices, struct vpc_flow *flow, const char *name, struct vpc_error *error) {
@@ -322,8 +333,12 @@ int vpc_flow_analyse(const struct bpf_insn *insns, size_t count, const uint8_t *
 
 	if (result < 0)
 		return result;
-	if (find_facts_and_frames(&program) < 0)
-		return vpc_fail(error, -ENOMEM, "%s: no memory for %zu blocks", name, program.graph.block_count);
-	find_demands(&program);
-	return 0;
+	result = find_facts_and_frames(&program);
+	if (result == 0)
+		result = find_demands(&program);
+	if (result == -ENOMEM)
+		vpc_fail(error, result, "%s: no memory for %zu blocks", name, program.graph.block_count);
+	else if (result < 0)
+		vpc_fail(error, result, "%s: what the %zu instructions do to their values cannot be followed within %u steps", name, count, MOST_STEPS);
+	return result;
 }

@@ -49,7 +49,7 @@ enum vpc_flow_choice {
 
 /*
  * Fills flow[count]. choices[i] is an enum vpc_flow_choice for instruction i. -EINVAL if a jump leaves the instructions or
- * an instruction is unknown, -ENOMEM.
+ * an instruction is unknown, -E2BIG if they go round in loops for too long to be followed, -ENOMEM.
  */
 int vpc_flow_analyse(const struct bpf_insn *insns, size_t count, const uint8_t *choices, struct vpc_flow *flow, const char *name, struct vpc_error *error);
 

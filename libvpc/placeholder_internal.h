@@ -12,6 +12,7 @@ enum vpc_placeholder_action {
 	VPC_PLACEHOLDER_SECOND,    /* lddw: the second slot's immediate only */
 	VPC_PLACEHOLDER_BOTH,      /* lddw: low half and high half */
 	VPC_PLACEHOLDER_EXTENDED,  /* lddw: low half and its sign */
+	VPC_PLACEHOLDER_PIECES,    /* the bytes of the place's parts */
 };
 
 /* Which values an encoding stands for. */
@@ -39,11 +40,19 @@ struct vpc_placeholder_bounds {
 /* Bit 31 of a value decides how an immediate of a 64-bit instruction is extended, hence how it must be written. */
 enum { VPC_PLACEHOLDER_CLEAR, VPC_PLACEHOLDER_SET, VPC_PLACEHOLDER_CLASSES };
 
+/* Bytes of a placeholder that is stored in pieces. */
+struct vpc_placeholder_part {
+	uint32_t instruction; /* that holds them: a store, a move, or the first slot of an lddw */
+	uint8_t at;           /* where they begin in its constant, 0 to 7 */
+	uint8_t from, count;  /* which bytes of the placeholder, the lowest is 0 */
+};
+
 struct vpc_placeholder_place {
-	uint32_t instruction;
+	uint32_t instruction; /* the first */
 	uint8_t kind;
 	bool divides;
 	struct vpc_placeholder_bounds bounds;
+	uint32_t first_part, part_count; /* of what is stored in pieces */
 	struct vpc_placeholder_plan plans[VPC_PLACEHOLDER_CLASSES];
 };
 
@@ -52,6 +61,7 @@ struct vpc_placeholder_sites {
 	uint64_t constant;
 	uint8_t width;
 	char name[64];
+	struct vpc_placeholder_part *parts; /* of all places */
 	size_t count;
 	struct vpc_placeholder_place places[];
 };

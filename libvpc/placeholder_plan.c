@@ -167,6 +167,7 @@ static struct vpc_placeholder_plan plan_same(const struct question *question, en
 	case VPC_PLACEHOLDER_ALU64:
 	case VPC_PLACEHOLDER_JUMP64:
 	case VPC_PLACEHOLDER_STORE8: return immediate(code, VPC_PLACEHOLDER_SIGN_EXTENDED);
+	case VPC_PLACEHOLDER_SPLIT: return (struct vpc_placeholder_plan){.action = VPC_PLACEHOLDER_PIECES};
 	case VPC_PLACEHOLDER_KINDS: break;
 	}
 	return refuse("it is of no known kind");
@@ -176,7 +177,8 @@ static struct vpc_placeholder_plan plan_flip(const struct question *question, en
 	switch (kind) {
 	case VPC_PLACEHOLDER_WIDE:
 	case VPC_PLACEHOLDER_WIDE_LOW:
-	case VPC_PLACEHOLDER_WIDE_HIGH: return plan_same(question, kind);
+	case VPC_PLACEHOLDER_WIDE_HIGH:
+	case VPC_PLACEHOLDER_SPLIT: return plan_same(question, kind);
 	case VPC_PLACEHOLDER_WIDE_SIGNED: return flip_wide_signed(question);
 	case VPC_PLACEHOLDER_MOVE64: return flip_move64(question);
 	case VPC_PLACEHOLDER_MOVE32: return flip_move32(question);
@@ -202,6 +204,14 @@ static bool divides(const struct bpf_insn *insn, enum vpc_placeholder_kind kind)
 	return (kind == VPC_PLACEHOLDER_ALU64 || kind == VPC_PLACEHOLDER_ALU32) && (BPF_OP(insn->code) == BPF_DIV || BPF_OP(insn->code) == BPF_MOD);
 }
 
+/* All 64 bits of what holds a piece are open: whatever else stands in it, nobody may rely on. */
+static void choose(const struct vpc_placeholder_sites *sites, const struct vpc_placeholder_place *place, uint8_t *choices) {
+	if (place->kind != VPC_PLACEHOLDER_SPLIT && choices[place->instruction] != VPC_FLOW_NUMBER)
+		choices[place->instruction] = sites->width == 8 && place->kind == VPC_PLACEHOLDER_WIDE ? VPC_FLOW_NUMBER : VPC_FLOW_EXTENSION;
+	for (uint32_t i = 0; i < place->part_count; i++)
+		choices[sites->parts[place->first_part + i].instruction] = VPC_FLOW_NUMBER;
+}
+
 int vpc_placeholder_prove(const struct bpf_insn *insns, size_t count, struct vpc_placeholder_sites *sites, struct vpc_error *error) {
 	_cleanup_(free_memory) struct vpc_flow *flow = calloc(count, sizeof *flow);
 	_cleanup_(free_memory) uint8_t *choices = calloc(count, sizeof *choices);
@@ -210,8 +220,7 @@ int vpc_placeholder_prove(const struct bpf_insn *insns, size_t count, struct vpc
 	if (!flow || !choices)
 		return vpc_fail(error, -ENOMEM, "%s: no memory for %zu instructions", sites->name, count);
 	for (size_t i = 0; i < sites->count; i++)
-		choices[sites->places[i].instruction] =
-			sites->width == 8 && sites->places[i].kind == VPC_PLACEHOLDER_WIDE ? VPC_FLOW_NUMBER : VPC_FLOW_EXTENSION;
+		choose(sites, &sites->places[i], choices);
 	int result = vpc_flow_analyse(insns, count, choices, flow, sites->name, error);
 	if (result < 0)
 		return result;

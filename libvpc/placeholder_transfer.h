@@ -18,11 +18,13 @@ struct vpc_flow_state {
 	int16_t stack[VPC_FLOW_REGISTERS]; /* the register is r10 plus this, or NO_STACK */
 };
 
-/* What is demanded at one point. */
+/* What is demanded at one point. Whole words, to be joined by words. */
 struct vpc_flow_wants {
 	uint8_t registers[VPC_FLOW_REGISTERS];
 	uint8_t slots[VPC_FLOW_SLOTS];
+	uint8_t nothing[5];
 };
+_Static_assert(sizeof(struct vpc_flow_wants) % sizeof(uint64_t) == 0, "joined by words");
 
 /*
  * The lowest offset from r10 that a pointer may reach: whatever lies wholly below it is only ever accessed through r10

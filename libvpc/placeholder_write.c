@@ -27,11 +27,30 @@ static const char *refusal(const struct vpc_placeholder_sites *sites, const stru
 	return NULL;
 }
 
-static void write_place(struct bpf_insn *insn, const struct vpc_placeholder_plan *plan, uint64_t value) {
+static void write_part(struct bpf_insn *insn, const struct vpc_placeholder_part *part, uint64_t value) {
+	for (unsigned i = 0; i < part->count; i++) {
+		int32_t *immediate = &insn[(part->at + i) / 4].imm;
+		unsigned shift = 8 * ((part->at + i) % 4);
+		uint32_t byte = (uint8_t)(value >> 8 * (part->from + i));
+		*immediate = (int32_t)(((uint32_t)*immediate & ~(0xffu << shift)) | byte << shift);
+	}
+}
+
+static void write_pieces(struct bpf_insn *insns, const struct vpc_placeholder_sites *sites, const struct vpc_placeholder_place *place, uint64_t value) {
+	for (uint32_t i = 0; i < place->part_count; i++) {
+		const struct vpc_placeholder_part *part = &sites->parts[place->first_part + i];
+		write_part(insns + part->instruction, part, value);
+	}
+}
+
+static void write_place(struct bpf_insn *insns, const struct vpc_placeholder_sites *sites, const struct vpc_placeholder_place *place, const struct vpc_placeholder_plan *plan,
+		uint64_t value) {
+	struct bpf_insn *insn = insns + place->instruction;
 	int32_t low = (int32_t)(uint32_t)value;
 
 	switch ((enum vpc_placeholder_action)plan->action) {
 	case VPC_PLACEHOLDER_REFUSE: return;
+	case VPC_PLACEHOLDER_PIECES: write_pieces(insns, sites, place, value); return;
 	case VPC_PLACEHOLDER_IMMEDIATE:
 		insn->code = plan->code;
 		insn->imm = low;
@@ -66,6 +85,6 @@ int vpc_placeholder_write(struct bpf_insn *insns, size_t count, const struct vpc
 				vpc_placeholder_sites_get(sites, i).text, value, reason);
 	}
 	for (size_t i = 0; i < sites->count; i++)
-		write_place(insns + sites->places[i].instruction, &sites->places[i].plans[class], value);
+		write_place(insns, sites, &sites->places[i], &sites->places[i].plans[class], value);
 	return 0;
 }

@@ -10,6 +10,7 @@
 
 #define INSTRUCTION sizeof(struct bpf_insn)
 #define CALL (BPF_JMP | BPF_CALL)
+#define LOAD_IMMEDIATE_64 (BPF_LD | BPF_IMM | BPF_DW)
 
 /* A function of the object: a piece of a section of instructions. */
 struct piece {
@@ -22,16 +23,46 @@ struct piece {
 struct pieces {
 	struct piece *items;
 	size_t count;
+	struct vpc_elf_relocation *relocations; /* of instructions, in the order of sections and offsets */
+	size_t relocation_count;
 };
 
 static void release_pieces(struct pieces *pieces) {
 	free(pieces->items);
+	free(pieces->relocations);
+}
+
+static int compare_relocations(const void *left, const void *right) {
+	const struct vpc_elf_relocation *a = left, *b = right;
+	if (a->section != b->section)
+		return a->section < b->section ? -1 : 1;
+	return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
+static int find_relocations(const struct vpc_elf *elf, struct pieces *pieces) {
+	size_t count = 0;
+	for (size_t s = 0; s < elf->section_count; s++)
+		count += vpc_elf_relocation_count(elf, s);
+	pieces->relocations = calloc(count + 1, sizeof *pieces->relocations);
+	if (!pieces->relocations)
+		return -ENOMEM;
+	for (size_t s = 0; s < elf->section_count; s++)
+		for (size_t i = 0; i < vpc_elf_relocation_count(elf, s); i++)
+			pieces->relocations[pieces->relocation_count++] = vpc_elf_relocation(elf, s, i);
+	qsort(pieces->relocations, count, sizeof *pieces->relocations, compare_relocations);
+	return 0;
+}
+
+/* The relocation of that instruction, or NULL. */
+static const struct vpc_elf_relocation *relocation_at(const struct pieces *pieces, size_t section, uint64_t offset) {
+	const struct vpc_elf_relocation wanted = {.section = section, .offset = offset};
+	return bsearch(&wanted, pieces->relocations, pieces->relocation_count, sizeof wanted, compare_relocations);
 }
 
 static int find_pieces(const struct vpc_template *template, struct pieces *ret_pieces, struct vpc_error *error) {
 	const struct vpc_elf *elf = &template->elf;
-	struct pieces pieces = {calloc(elf->symbol_count, sizeof *pieces.items), 0};
-	if (!pieces.items)
+	_cleanup_(release_pieces) struct pieces pieces = {.items = calloc(elf->symbol_count, sizeof *pieces.items)};
+	if (!pieces.items || find_relocations(elf, &pieces) < 0)
 		return vpc_fail(error, -ENOMEM, "%s: no memory for functions", template->name);
 	for (size_t i = 0; i < elf->symbol_count; i++) {
 		const Elf64_Sym *symbol = &elf->symbols[i];
@@ -47,6 +78,7 @@ static int find_pieces(const struct vpc_template *template, struct pieces *ret_p
 		};
 	}
 	*ret_pieces = pieces;
+	pieces = (struct pieces){0};
 	return 0;
 }
 
@@ -73,20 +105,17 @@ static bool is_local_call(const struct bpf_insn *instruction) {
  */
 static struct piece *callee(const struct vpc_elf *elf, const struct pieces *pieces, size_t section, uint64_t offset) {
 	struct bpf_insn instruction = instruction_at(elf, section, offset);
-	for (size_t s = 0; s < elf->section_count; s++)
-		for (size_t i = 0; i < vpc_elf_relocation_count(elf, s); i++) {
-			struct vpc_elf_relocation relocation = vpc_elf_relocation(elf, s, i);
-			if (relocation.section != section || relocation.offset != offset)
-				continue;
-			bool by_section = ELF64_ST_TYPE(relocation.symbol->st_info) == STT_SECTION;
-			uint64_t addend = !by_section ? 0 : instruction.code == CALL ? ((uint64_t)(int64_t)instruction.imm + 1) * INSTRUCTION : (uint32_t)instruction.imm;
-			return piece_at(pieces, relocation.symbol->st_shndx, relocation.symbol->st_value + addend);
-		}
+	const struct vpc_elf_relocation *relocation = relocation_at(pieces, section, offset);
+	if (relocation) {
+		bool by_section = ELF64_ST_TYPE(relocation->symbol->st_info) == STT_SECTION;
+		uint64_t addend = !by_section ? 0 : instruction.code == CALL ? ((uint64_t)(int64_t)instruction.imm + 1) * INSTRUCTION : (uint32_t)instruction.imm;
+		return piece_at(pieces, relocation->symbol->st_shndx, relocation->symbol->st_value + addend);
+	}
 	return instruction.code == CALL ? piece_at(pieces, section, offset + INSTRUCTION + (uint64_t)((int64_t)instruction.imm * (int64_t)INSTRUCTION)) : NULL;
 }
 
 static bool may_name_function(const struct bpf_insn *instruction) {
-	return is_local_call(instruction) || instruction->code == (BPF_LD | BPF_IMM | BPF_DW);
+	return is_local_call(instruction) || instruction->code == LOAD_IMMEDIATE_64;
 }
 
 /* Marks what the piece calls, and what that calls; true if anything new was marked. */
@@ -128,8 +157,11 @@ static int check_shared(const struct vpc_template *template, const struct piece 
 		piece->name, template->only_program);
 }
 
-/* The piece's instructions; calls that leave it are marked as the scanner wants them. */
-static struct bpf_insn *copy_piece(const struct vpc_elf *elf, const struct piece *piece, const uint8_t *bytes) {
+/*
+ * The piece's instructions, marked as the scanner wants them: calls that leave it, and what waits for the address of a map
+ * or a variable, where an offset stands that is no number of the program.
+ */
+static struct bpf_insn *copy_piece(const struct vpc_elf *elf, const struct pieces *pieces, const struct piece *piece, const uint8_t *bytes) {
 	size_t count = piece->size / INSTRUCTION;
 	struct bpf_insn *instructions = malloc(piece->size);
 	if (!instructions)
@@ -139,31 +171,22 @@ static struct bpf_insn *copy_piece(const struct vpc_elf *elf, const struct piece
 		int64_t target = (int64_t)i + 1 + instructions[i].imm;
 		if (is_local_call(&instructions[i]) && (target < 0 || target >= (int64_t)count || instructions[i].imm != -1))
 			instructions[i].imm = -1;
+		if (instructions[i].code == LOAD_IMMEDIATE_64 && relocation_at(pieces, piece->section, piece->offset + i * INSTRUCTION))
+			instructions[i].src_reg = BPF_PSEUDO_MAP_VALUE;
 	}
 	return instructions;
 }
 
-/*
- * The caller counts the places over all pieces, so none in this one is no error here. Who says how many places there are
- * vouches that what looks folded is none: then this piece has as many as there are.
- */
-static int scan_piece(const struct vpc_template *template, const struct piece *piece, const struct vpc_placeholder *placeholder,
+/* The caller counts the places over all pieces, so none in this one is no error here. */
+static int scan_piece(const struct vpc_template *template, const struct pieces *pieces, const struct piece *piece, const struct vpc_placeholder *placeholder,
 		struct vpc_placeholder_sites **ret_sites, struct vpc_error *error) {
-	_cleanup_(free_memory) struct bpf_insn *instructions = copy_piece(&template->elf, piece, template->bytes);
-	struct vpc_placeholder part = *placeholder;
+	_cleanup_(free_memory) struct bpf_insn *instructions = copy_piece(&template->elf, pieces, piece, template->bytes);
 	if (!instructions)
 		return vpc_fail(error, -ENOMEM, "%s: no memory for the instructions of %s", template->name, piece->name);
-	part.expected = 0;
-	int result = vpc_placeholder_scan(instructions, piece->size / INSTRUCTION, &part, ret_sites, error);
-	for (part.expected = 1; (result == -EILSEQ || result == -ENOENT || result == -EINVAL) && part.expected <= placeholder->expected; part.expected++) {
-		struct vpc_error other;
-		if (vpc_placeholder_scan(instructions, piece->size / INSTRUCTION, &part, ret_sites, &other) == 0)
-			return 0;
-	}
-	return result;
+	return vpc_placeholder_scan_part(instructions, piece->size / INSTRUCTION, placeholder, ret_sites, error);
 }
 
-typedef int visit_sites(const struct vpc_template *template, const struct piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error);
+typedef int visit_sites(const struct vpc_template *template, const struct pieces *pieces, const struct piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error);
 
 /* Visits the places of the placeholder in each piece that has any: of the program and what it calls, or of all. */
 static int each_piece(const struct vpc_template *template, const char *program, const struct vpc_placeholder *placeholder, visit_sites *visit, void *context,
@@ -177,9 +200,9 @@ static int each_piece(const struct vpc_template *template, const char *program, 
 		_cleanup_(free_placeholder_sites) struct vpc_placeholder_sites *sites = NULL;
 		if (!pieces.items[i].is_chosen)
 			continue;
-		result = scan_piece(template, &pieces.items[i], placeholder, &sites, &scan_error);
+		result = scan_piece(template, &pieces, &pieces.items[i], placeholder, &sites, &scan_error);
 		if (result == 0)
-			result = visit(template, &pieces.items[i], sites, context, error);
+			result = visit(template, &pieces, &pieces.items[i], sites, context, error);
 		else if (result == -ENOENT)
 			result = 0;
 		else
@@ -188,8 +211,8 @@ static int each_piece(const struct vpc_template *template, const char *program, 
 	return result;
 }
 
-static int add_count(const struct vpc_template *template, const struct piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error) {
-	(void)template, (void)piece, (void)error;
+static int add_count(const struct vpc_template *template, const struct pieces *pieces, const struct piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error) {
+	(void)template, (void)pieces, (void)piece, (void)error;
 	*(uint32_t *)context += (uint32_t)vpc_placeholder_sites_count(sites);
 	return 0;
 }
@@ -199,11 +222,23 @@ struct counting {
 	uint32_t count;
 };
 
-static int check_piece(const struct vpc_template *template, const struct piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error) {
+/* No instruction of the place is one that libbpf rewrites. */
+static int check_place(const struct vpc_template *template, const struct piece *piece, const struct vpc_placeholder_sites *sites, size_t index, const char *placeholder,
+		struct vpc_error *error) {
+	uint32_t instructions[8];
+	size_t count = vpc_placeholder_sites_instructions(sites, index, instructions);
+	int result = 0;
+	for (size_t i = 0; i < count && result == 0; i++)
+		result = vpc_core_relocation_check(template, piece->section, piece->offset + instructions[i] * INSTRUCTION, placeholder, error);
+	return result;
+}
+
+static int check_piece(const struct vpc_template *template, const struct pieces *pieces, const struct piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error) {
 	struct counting *counting = context;
+	(void)pieces;
 	int result = check_shared(template, piece, counting->placeholder, error);
 	for (size_t i = 0; i < vpc_placeholder_sites_count(sites) && result == 0; i++)
-		result = vpc_core_relocation_check(template, piece->section, piece->offset + vpc_placeholder_sites_get(sites, i).instruction * INSTRUCTION, counting->placeholder, error);
+		result = check_place(template, piece, sites, i, counting->placeholder, error);
 	counting->count += (uint32_t)vpc_placeholder_sites_count(sites);
 	return result;
 }
@@ -243,12 +278,12 @@ struct writing {
 };
 
 /* Only what the writing changed goes back: calls were marked in the copy. */
-static int write_piece(const struct vpc_template *template, const struct piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error) {
+static int write_piece(const struct vpc_template *template, const struct pieces *pieces, const struct piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error) {
 	struct writing *writing = context;
 	size_t count = piece->size / INSTRUCTION;
 	uint8_t *target = writing->bytes + template->elf.sections[piece->section].sh_offset + piece->offset;
-	_cleanup_(free_memory) struct bpf_insn *before = copy_piece(&template->elf, piece, writing->bytes);
-	_cleanup_(free_memory) struct bpf_insn *after = copy_piece(&template->elf, piece, writing->bytes);
+	_cleanup_(free_memory) struct bpf_insn *before = copy_piece(&template->elf, pieces, piece, writing->bytes);
+	_cleanup_(free_memory) struct bpf_insn *after = copy_piece(&template->elf, pieces, piece, writing->bytes);
 	if (!before || !after)
 		return vpc_fail(error, -ENOMEM, "%s: no memory for the instructions of %s", template->name, piece->name);
 	int result = vpc_placeholder_write(after, count, sites, writing->value, error);

@@ -157,17 +157,153 @@ PATTERN(any_assign_key_zero) {
 PATTERN(any_assign_shifted) { f->out[0] = (__u64)P << 32; return 0; }
 PATTERN(any_assign_joined) { f->out[0] = (__u64)f->a << 32 | P; return 0; }
 PATTERN(any_assign_joined_high) { f->out[0] = (__u64)P << 32 | f->a; return 0; }
-PATTERN(any_assign_unaligned) {
-	struct { __u8 byte; __u32 word; } __attribute__((packed)) *at = (void *)f->bytes;
-	at->word = P;
-	return 0;
-}
 PATTERN(plain_assign_helper) {
 	__u32 p = P;
 	bpf_get_prandom_u32();
 	touch(p);
 	f->out[0] = p;
 	return 0;
+}
+
+/* ---- in pieces: what is not aligned is stored by bytes or by 2 bytes ---- */
+
+struct odd {
+	__u8 kind;
+	__u32 word;
+	__u8 more;
+} __attribute__((packed));
+
+struct even {
+	__u16 kind;
+	__u32 word;
+} __attribute__((packed, aligned(2)));
+
+struct two_odd {
+	__u8 kind;
+	__u32 first, second;
+	__u8 more;
+} __attribute__((packed));
+
+struct late {
+	__u8 kind[5];
+	__u32 word;
+	__u8 more[7];
+} __attribute__((packed, aligned(8)));
+
+PATTERN(plain_pieces) { ((struct odd *)f->bytes)->word = P; return 0; }
+PATTERN(plain_pieces_and_whole) {
+	((struct odd *)f->bytes)->word = P;
+	return f->a == P;
+}
+PATTERN(plain_pieces_even) { ((struct even *)f->bytes)->word = P; return 0; }
+PATTERN(plain_pieces_two) {
+	struct two_odd *two = (void *)f->out;
+	two->kind = 0x77;
+	two->first = P;
+	two->second = P;
+	two->more = 0x78;
+	return 0;
+}
+PATTERN(plain_pieces_copied) {
+	__u32 p = P;
+	__builtin_memcpy(f->bytes + 3, &p, sizeof p);
+	return 0;
+}
+PATTERN(plain_pieces_copied_even) {
+	__u32 p = P;
+	__builtin_memcpy(__builtin_assume_aligned(f->bytes + 2, 2), &p, sizeof p);
+	return f->b == P;
+}
+PATTERN(plain_pieces_either) {
+	if (f->a & 1)
+		((struct odd *)f->bytes)->word = P;
+	else
+		((struct even *)f->out)->word = P;
+	return f->b != P;
+}
+PATTERN(plain_pieces_if_equal) {
+	if (f->a == P)
+		((struct odd *)f->bytes)->word = P;
+	return 0;
+}
+PATTERN(any_pieces_of_register) {
+	__u32 p = P;
+	touch(p);
+	((struct odd *)f->bytes)->word = p;
+	return 0;
+}
+PATTERN(any_pieces_loop) {
+	struct odd *odd = (void *)f->out;
+	__u32 count = f->a & 3;
+	for (__u32 i = 0; i < 4; i++) {
+		if (i > count)
+			break;
+		odd[i].word = P;
+		forget();
+	}
+	return f->b == P;
+}
+PATTERN(any_pieces_select) {
+	((struct odd *)f->bytes)->word = f->a & 1 ? P : f->b;
+	return 0;
+}
+PATTERN(any_pieces_select_constant) {
+	((struct odd *)f->bytes)->word = f->a & 1 ? P : 0x010cba98;
+	return 0;
+}
+PATTERN(any_pieces_else) {
+	if (f->a & 1)
+		((struct odd *)f->bytes)->word = P;
+	else
+		((struct odd *)f->bytes)->word = 0x010cba98;
+	return f->b == P;
+}
+PATTERN(any_pieces_stray) {
+	struct odd *odd = (void *)f->bytes;
+	odd->word = P;
+	odd->more = 0x98;
+	return f->b == P;
+}
+PATTERN(any_pieces_swapped) {
+	((struct odd *)f->bytes)->word = bpf_htonl(P);
+	return f->b == P;
+}
+PATTERN(any_pieces_late) {
+	struct late late = {.kind = {1, 2, 3, 4, 5}, .word = P, .more = {6, 7}};
+	__builtin_memcpy(f->out, &late, sizeof late);
+	return f->b == P;
+}
+PATTERN(any_pieces_key) {
+	struct { __u8 kind; __u32 word; __u8 more[3]; } __attribute__((packed)) key = {.kind = 9, .word = P};
+	__u32 zero = 0;
+	bpf_map_update_elem(&pairs, &zero, &key, BPF_ANY);
+	struct pair *found = bpf_map_lookup_elem(&pairs, &zero);
+	if (!found)
+		return 1;
+	f->out[0] = found->first;
+	f->out[1] = found->second;
+	return f->b == P;
+}
+PATTERN(any_pieces_part) {
+	*(__u16 *)&f->out[0] = (__u16)P;
+	*(__u16 *)&f->out[1] = P >> 16;
+	return f->b == P;
+}
+PATTERN(any_pieces_compared) {
+	if ((__u16)f->a == (__u16)P && (__u16)f->b == P >> 16)
+		return 2;
+	return f->b == P;
+}
+PATTERN(any_pieces_shifted) {
+	f->out[0] = (__u64)P << 8 | 0x55;
+	return f->b == P;
+}
+PATTERN(any_pieces_shifted_down) { return f->a == P >> 8 || f->b == P; }
+PATTERN(any_pieces_joined) {
+	__u32 word = (__u8)(P >> 24);
+	touch(word);
+	word = word << 24 | (P & 0xffffff);
+	return f->a == word || f->b == P;
 }
 
 /* ---- return value and select ---- */

@@ -34,8 +34,23 @@ PATTERN(any_greater) { return f->c > P; }
 PATTERN(any_greater_equal) { return f->c >= P; }
 PATTERN(any_swapped) { return f->c == __builtin_bswap64(P); }
 PATTERN(any_equal_narrow) { return f->a == P; }
-PATTERN(any_assign_unaligned) {
+PATTERN(plain_pieces) {
 	struct { __u8 byte; __u64 word; } __attribute__((packed)) *at = (void *)&f->out[0];
 	at->word = P;
-	return 0;
+	return f->d == P;
+}
+PATTERN(plain_pieces_even) {
+	struct { __u16 word; __u64 rest; } __attribute__((packed, aligned(2))) *at = (void *)&f->out[0];
+	at->rest = P;
+	return f->d == P;
+}
+PATTERN(plain_pieces_half) {
+	struct { __u32 word; __u64 rest; } __attribute__((packed, aligned(4))) *at = (void *)&f->out[0];
+	at->rest = P;
+	return f->d == P;
+}
+PATTERN(any_pieces_apart) {
+	((__u32 *)&f->out[0])[0] = P >> 32;
+	((__u32 *)&f->out[1])[0] = (__u32)P;
+	return f->d == P;
 }
