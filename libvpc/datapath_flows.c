@@ -13,8 +13,11 @@
 #define BUDGET_FRAGMENTS 0x40000000u
 
 int vpc_datapath_put_network(struct vpc_datapath *datapath, uint32_t network, struct vpc_error *error) {
-	struct vpc_network value = {.flow_quota = vpc_datapath_map(datapath, VPC_MAP_flows)->max_entries / VPC_FLOW_QUOTA_SHARE};
-	int result = vpc_map_put(vpc_datapath_map(datapath, VPC_MAP_networks), &network, &value, error);
+	struct vpc_network value = {.flow_quota = vpc_datapath_map(datapath, VPC_MAP_flows)->max_entries / VPC_FLOW_QUOTA_SHARE}, present;
+	const struct vpc_map *networks = vpc_datapath_map(datapath, VPC_MAP_networks);
+	if (vpc_map_get(networks, &network, &present) == 0 && memcmp(&present, &value, sizeof value) == 0)
+		return 0; /* most Pods come to a network that is there */
+	int result = vpc_map_put(networks, &network, &value, error);
 	return result < 0 ? result : 0;
 }
 

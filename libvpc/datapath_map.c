@@ -60,6 +60,8 @@ int vpc_map_get(const struct vpc_map *map, const void *key, void *ret_value) {
 
 int vpc_map_put(const struct vpc_map *map, const void *key, const void *value, struct vpc_error *error) {
 	uint8_t present[map->read_size];
+	if (bpf_map_update_elem(map->fd, key, value, BPF_NOEXIST) == 0)
+		return 1; /* most entries are new */
 	if (vpc_map_get(map, key, present) == 0 && memcmp(present, value, map->value_size) == 0)
 		return 0;
 	return bpf_map_update_elem(map->fd, key, value, BPF_ANY) ? vpc_map_fail(map, -errno, "adding an entry", error) : 1;

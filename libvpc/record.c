@@ -146,10 +146,16 @@ static void copy_values(char target[512], const char *values) {
 		memcpy(target + 512 - sizeof MORE, MORE, sizeof MORE);
 }
 
+static const char DIGITS[] = "0123456789abcdef";
+
 /* 64 hexadecimal digits; zeros if the text is none. */
 static void read_hash(const char *text, uint8_t hash[32]) {
-	for (int i = 0; text && i < 32 && sscanf(text + 2 * i, "%2hhx", &hash[i]) == 1; i++)
-		continue;
+	for (int i = 0; text && i < 64; i++) {
+		const char *digit = text[i] ? strchr(DIGITS, text[i]) : NULL;
+		if (!digit)
+			return;
+		hash[i / 2] = (uint8_t)(hash[i / 2] << 4 | (digit - DIGITS));
+	}
 }
 
 void vpc_record_fill(const struct vpc_instance *instance, enum vpc_hook hook, const char *owner, struct vpc_record *ret_record) {
@@ -176,7 +182,7 @@ void vpc_record_tell(const struct vpc_place *place, const struct vpc_record *rec
 	copy_text(attachment.owner, sizeof attachment.owner, record->owner);
 	copy_text(attachment.program, sizeof attachment.program, record->program);
 	copy_text(attachment.values, sizeof attachment.values, record->values);
-	for (int i = 0; i < 32; i++)
-		snprintf(attachment.template_hash + 2 * i, 3, "%02x", record->template_hash[i]);
+	for (int i = 0; i < 64; i++)
+		attachment.template_hash[i] = DIGITS[record->template_hash[i / 2] >> (i % 2 ? 0 : 4) & 15];
 	*ret_attachment = attachment;
 }
