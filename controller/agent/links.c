@@ -2,6 +2,7 @@
 #include "links.h"
 #include "address.h"
 #include "../cleanup.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,30 +15,71 @@
 
 #define REPLY_SIZE 32768 /* what the kernel fills at most in one part of a dump */
 
-static void close_socket(struct mnl_socket **socket) {
-	if (*socket)
-		mnl_socket_close(*socket);
+/*
+ * One socket for all requests of this process, which stays in its network namespace. It is opened by the first request,
+ * and anew after one whose answer was not read to its end: what is left of it shall not answer the next.
+ */
+static struct {
+	struct mnl_socket *socket;
+	uint32_t sequence;
+	bool ended; /* the kernel said its last word on the request */
+} connection;
+
+static int open_connection(void) {
+	if (connection.socket)
+		return 0;
+	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	if (!socket)
+		return -errno;
+	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+		int result = -errno;
+		mnl_socket_close(socket);
+		return result;
+	}
+	connection.socket = socket;
+	return 0;
 }
 
-/* Sends the request and hands each reply to parse, until the end or an error. */
-static int ask(struct nlmsghdr *request, mnl_cb_t parse, void *context) {
-	_cleanup_(close_socket) struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	_cleanup_(free_memory) char *reply = malloc(REPLY_SIZE);
-	bool dump = (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
-	if (!socket || !reply || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
-		return socket && reply ? -errno : -ENOMEM;
-	unsigned port = mnl_socket_get_portid(socket);
-	request->nlmsg_flags |= NLM_F_REQUEST | (dump ? 0 : NLM_F_ACK);
-	request->nlmsg_seq = 1;
-	if (mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)
-		return -errno;
-	for (int more = MNL_CB_OK; more > MNL_CB_STOP;) {
-		ssize_t length = mnl_socket_recvfrom(socket, reply, REPLY_SIZE);
-		more = length < 0 ? MNL_CB_ERROR : mnl_cb_run(reply, length, 1, port, parse, context);
-		if (more == MNL_CB_ERROR)
+static void close_connection(void) {
+	mnl_socket_close(connection.socket);
+	connection.socket = NULL;
+}
+
+static int receive(uint32_t sequence, char reply[REPLY_SIZE], mnl_cb_t parse, void *context) {
+	unsigned port = mnl_socket_get_portid(connection.socket);
+	for (;;) {
+		ssize_t length = mnl_socket_recvfrom(connection.socket, reply, REPLY_SIZE);
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length < 0)
 			return -errno;
+		const struct nlmsghdr *first = (const struct nlmsghdr *)reply;
+		int more = mnl_cb_run(reply, length, sequence, port, parse, context), code = errno;
+		connection.ended = more == MNL_CB_STOP || (more == MNL_CB_ERROR && first->nlmsg_type == NLMSG_ERROR && first->nlmsg_seq == sequence);
+		if (more != MNL_CB_OK)
+			return more == MNL_CB_STOP ? 0 : -code;
 	}
-	return 0;
+}
+
+/*
+ * Sends the request and hands each reply to parse, until parse says MNL_CB_STOP, the kernel confirms (where NLM_F_ACK or
+ * NLM_F_DUMP asks for it), or an error.
+ */
+static int ask(struct nlmsghdr *request, mnl_cb_t parse, void *context) {
+	_cleanup_(free_memory) char *reply = malloc(REPLY_SIZE);
+	int result = reply ? open_connection() : -ENOMEM;
+	if (result < 0)
+		return result;
+	request->nlmsg_flags |= NLM_F_REQUEST;
+	request->nlmsg_seq = ++connection.sequence;
+	connection.ended = false;
+	if (mnl_socket_sendto(connection.socket, request, request->nlmsg_len) < 0)
+		result = -errno;
+	else
+		result = receive(request->nlmsg_seq, reply, parse, context);
+	if (!connection.ended)
+		close_connection();
+	return result;
 }
 
 static int take_kind(const struct nlattr *attribute, void *context) {
@@ -67,7 +109,7 @@ static int take_link(const struct nlmsghdr *reply, void *context) {
 	const struct ifinfomsg *message = mnl_nlmsg_get_payload(reply);
 	link->ifindex = message->ifi_index;
 	mnl_attr_parse(reply, sizeof *message, take_link_attribute, link);
-	return MNL_CB_OK;
+	return MNL_CB_STOP; /* the only one */
 }
 
 static int find(const char *name, uint32_t ifindex, int namespace_id, struct link *ret_link) {
@@ -82,6 +124,7 @@ static int find(const char *name, uint32_t ifindex, int namespace_id, struct lin
 	message->ifi_index = ifindex;
 	if (name)
 		mnl_attr_put_strz(request, IFLA_IFNAME, name);
+	mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	if (namespace_id >= 0)
 		mnl_attr_put_u32(request, IFLA_TARGET_NETNSID, namespace_id);
 	int result = ask(request, take_link, &link);
@@ -108,7 +151,7 @@ static int take_namespace_id(const struct nlattr *attribute, void *context) {
 
 static int take_namespace(const struct nlmsghdr *reply, void *context) {
 	mnl_attr_parse(reply, sizeof(struct rtgenmsg), take_namespace_id, context);
-	return MNL_CB_OK;
+	return MNL_CB_STOP;
 }
 
 static int ask_namespace(uint16_t type, int fd, int *ret_id) {
@@ -117,8 +160,10 @@ static int ask_namespace(uint16_t type, int fd, int *ret_id) {
 	request->nlmsg_type = type;
 	mnl_nlmsg_put_extra_header(request, sizeof(struct rtgenmsg));
 	mnl_attr_put_u32(request, NETNSA_FD, fd);
-	if (type == RTM_NEWNSID)
+	if (type == RTM_NEWNSID) {
 		mnl_attr_put_u32(request, NETNSA_NSID, (uint32_t)-1); /* the kernel chooses */
+		request->nlmsg_flags = NLM_F_ACK;
+	}
 	return ask(request, take_namespace, ret_id);
 }
 
@@ -146,7 +191,7 @@ static void map_address(int family, const struct nlattr *attribute, uint8_t ret_
 }
 
 struct address_walk {
-	void (*visit)(void *context, const uint8_t address[16], uint32_t ifindex);
+	void (*visit)(void *context, const struct link_change *change);
 	void *context;
 	int family;
 	uint8_t address[16];
@@ -161,18 +206,27 @@ static int take_local(const struct nlattr *attribute, void *context) {
 	return MNL_CB_OK;
 }
 
+/* Leaves the interface 0 if the address is of a family without a use here. */
+static void read_address(const struct nlmsghdr *message, struct link_change *change) {
+	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+	struct address_walk walk = {.family = header->ifa_family};
+	mnl_attr_parse(message, sizeof *header, take_local, &walk);
+	change->kind = message->nlmsg_type == RTM_NEWADDR ? LINK_GOT_ADDRESS : LINK_LOST_ADDRESS;
+	change->ifindex = address_is_zero(walk.address) ? 0 : header->ifa_index;
+	change->prefix = header->ifa_prefixlen;
+	memcpy(change->address, walk.address, sizeof change->address);
+}
+
 static int take_address(const struct nlmsghdr *reply, void *context) {
-	struct address_walk *walk = context;
-	const struct ifaddrmsg *message = mnl_nlmsg_get_payload(reply);
-	walk->family = message->ifa_family;
-	memset(walk->address, 0, sizeof walk->address);
-	mnl_attr_parse(reply, sizeof *message, take_local, walk);
-	if (!address_is_zero(walk->address))
-		walk->visit(walk->context, walk->address, message->ifa_index);
+	const struct address_walk *walk = context;
+	struct link_change change = {.ifindex = 0};
+	read_address(reply, &change);
+	if (change.ifindex)
+		walk->visit(walk->context, &change);
 	return MNL_CB_OK;
 }
 
-int addresses_each(void (*visit)(void *context, const uint8_t address[16], uint32_t ifindex), void *context) {
+int addresses_each(void (*visit)(void *context, const struct link_change *change), void *context) {
 	char space[128] = {0};
 	struct address_walk walk = {.visit = visit, .context = context};
 	struct nlmsghdr *request = mnl_nlmsg_put_header(space);
@@ -191,7 +245,7 @@ static int take_source(const struct nlattr *attribute, void *context) {
 
 static int take_route(const struct nlmsghdr *reply, void *context) {
 	mnl_attr_parse(reply, sizeof(struct rtmsg), take_source, context);
-	return MNL_CB_OK;
+	return MNL_CB_STOP;
 }
 
 int route_source(const uint8_t destination[16], uint8_t ret_source[16]) {
@@ -220,8 +274,31 @@ int links_watch(void) {
 	return steal_fd(&fd);
 }
 
-void links_drain(int fd) {
-	char bytes[8192];
-	while (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0 || errno == ENOBUFS) /* an overrun says "much has changed", too */
-		errno = 0;
+static void tell_change(const struct nlmsghdr *message, void (*visit)(void *context, const struct link_change *change), void *context) {
+	struct link_change change = {.ifindex = 0};
+	const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
+	if (message->nlmsg_type == RTM_NEWADDR || message->nlmsg_type == RTM_DELADDR)
+		read_address(message, &change);
+	else if (link->ifi_family == AF_UNSPEC) /* else it is of its bridge that an interface came or went */
+		change = (struct link_change){.kind = message->nlmsg_type == RTM_DELLINK ? LINK_GONE : LINK_CHANGED, .ifindex = link->ifi_index};
+	if (change.ifindex)
+		visit(context, &change);
+}
+
+void links_drain(int fd, void (*visit)(void *context, const struct link_change *change), void *context) {
+	_cleanup_(free_memory) char *bytes = allocate(REPLY_SIZE);
+	for (;;) {
+		ssize_t length = recv(fd, bytes, REPLY_SIZE, MSG_DONTWAIT | MSG_TRUNC);
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length < 0 && errno != ENOBUFS)
+			return;
+		if (length < 0 || length > REPLY_SIZE) {
+			visit(context, &(struct link_change){.kind = LINK_CHANGES_LOST});
+			continue;
+		}
+		int left = length;
+		for (const struct nlmsghdr *message = (const struct nlmsghdr *)bytes; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+			tell_change(message, visit, context);
+	}
 }

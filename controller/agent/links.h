@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the kernel says of interfaces, addresses and routes, by rtnetlink. Each call asks anew. */
+/* What the kernel says of interfaces, addresses and routes, by rtnetlink. Each call but the watch asks anew. */
 #ifndef AGENT_LINKS_H
 #define AGENT_LINKS_H
 
@@ -21,14 +21,22 @@ int link_find_index(uint32_t ifindex, struct link *ret_link);
 /* In the network namespace of that path (CNI_NETNS), without entering it. */
 int link_find_in(const char *path, const char *name, struct link *ret_link);
 
-/* Every address of this namespace's interfaces, IPv4-mapped for IPv4. 0 or negative errno. */
-int addresses_each(void (*visit)(void *context, const uint8_t address[16], uint32_t ifindex), void *context);
+/* What became of an interface of this namespace. */
+struct link_change {
+	enum { LINK_CHANGED, LINK_GONE, LINK_GOT_ADDRESS, LINK_LOST_ADDRESS, LINK_CHANGES_LOST } kind; /* lost: too many to tell */
+	uint32_t ifindex;
+	uint8_t address[16], prefix; /* with an address only; IPv4-mapped for IPv4, the prefix of its own family */
+};
+
+/* Every address of this namespace's interfaces. 0 or negative errno. */
+int addresses_each(void (*visit)(void *context, const struct link_change *change), void *context);
 
 /* The source address that routing gives for a destination. 0, or -ENETUNREACH and others. */
 int route_source(const uint8_t destination[16], uint8_t ret_source[16]);
 
 /* A socket that becomes readable when an address or a link changes; read it with links_drain(). Negative errno on failure. */
 int links_watch(void);
-void links_drain(int fd);
+/* Visits the changes since the last call, in their order. */
+void links_drain(int fd, void (*visit)(void *context, const struct link_change *change), void *context);
 
 #endif

@@ -115,7 +115,7 @@ void collect_rules(const struct agent *agent, const struct object *vpc, struct r
 	collect_dns(&agent->config, ret_rules);
 }
 
-void add_node(struct node_list *list, const uint8_t address[16]) {
+static void add_node(struct node_list *list, const uint8_t address[16]) {
 	for (size_t i = 0; i < list->count; i++)
 		if (!memcmp(list->items[i], address, 16))
 			return;

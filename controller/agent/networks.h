@@ -28,7 +28,5 @@ void collect_remotes(
 void collect_rules(const struct agent *agent, const struct object *vpc, struct rule_specs *ret_rules);
 /* Underlay addresses of the other nodes, each once. */
 void collect_nodes(const struct agent *agent, struct node_list *ret_nodes);
-/* Adds an address unless it is in the list. */
-void add_node(struct node_list *list, const uint8_t address[16]);
 
 #endif

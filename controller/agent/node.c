@@ -19,10 +19,10 @@ struct owner_search {
 	uint32_t ifindex;
 };
 
-static void compare_owner(void *context, const uint8_t address[16], uint32_t ifindex) {
+static void compare_owner(void *context, const struct link_change *change) {
 	struct owner_search *search = context;
-	if (!memcmp(address, search->address, 16))
-		search->ifindex = ifindex;
+	if (!memcmp(change->address, search->address, 16))
+		search->ifindex = change->ifindex;
 }
 
 static int find_underlay(struct agent *agent, uint8_t ret_underlay[16], struct vpc_error *error) {

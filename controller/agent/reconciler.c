@@ -7,6 +7,7 @@
 #include "events.h"
 #include "firewall.h"
 #include "links.h"
+#include "local_addresses.h"
 #include "log.h"
 #include "networks.h"
 #include "node.h"
@@ -18,16 +19,20 @@
 
 #define SETTLE_MS 2
 #define CHECK_MS 2000  /* what was removed or displaced is back within 5 s */
+#define STEP_MS 10     /* an ADD waits behind a few Pods' check at most */
 #define SWEEP_FLOWS 16384 /* looked at in each round: a full table within four */
 #define TABLE_MS 30000 /* maps are compared anew although nothing changed here */
 
 struct reconciler {
 	struct agent *agent;
-	uv_timer_t soon, often;
+	uv_timer_t soon, often, step;
 	uv_poll_t links;
 	int links_fd;
+	struct local_addresses addresses;
+	bool addresses_due, routes_due; /* to be told to the datapath; to be compared with the nodes */
 	struct table applied; /* "vxlan-4097" to struct applied */
-	uint64_t nodes_hash, addresses_hash, forget_at;
+	uint64_t nodes_hash, forget_at;
+	size_t position; /* in agent->records: whose check comes next */
 };
 
 /* What the datapath was told last of one network. */
@@ -145,24 +150,19 @@ static void apply_networks(struct reconciler *reconciler) {
 
 /* ---- the node ---- */
 
-static void note_address(void *context, const uint8_t address[16], uint32_t ifindex) {
-	(void)ifindex;
-	add_node(context, address);
-}
-
 static void apply_node_addresses(struct reconciler *reconciler) {
-	struct node_list addresses = {0};
 	struct vpc_error error = {""};
-	int result = addresses_each(note_address, &addresses);
-	uint64_t hash = hash_bytes(1, addresses.items, addresses.count * 16);
-	if (result == 0 && hash != reconciler->addresses_hash) {
-		result =
-		    vpc_datapath_set_node_addresses(reconciler->agent->datapath, (const uint8_t(*)[16])addresses.items, addresses.count, &error);
-		reconciler->addresses_hash = result < 0 ? 0 : hash;
-		if (result < 0)
-			complain_of_node(reconciler->agent, "AddressesNotSet", &error);
-	}
-	free(addresses.items);
+	size_t count;
+	if (!reconciler->addresses.known)
+		reconciler->addresses_due = local_addresses_read(&reconciler->addresses) == 0;
+	if (!reconciler->addresses_due)
+		return;
+	uint8_t(*list)[16] = local_addresses_list(&reconciler->addresses, &count);
+	int result = vpc_datapath_set_node_addresses(reconciler->agent->datapath, (const uint8_t(*)[16])list, count, &error);
+	reconciler->addresses_due = result < 0;
+	if (result < 0)
+		complain_of_node(reconciler->agent, "AddressesNotSet", &error);
+	free(list);
 }
 
 static void apply_nodes(struct reconciler *reconciler) {
@@ -170,13 +170,16 @@ static void apply_nodes(struct reconciler *reconciler) {
 	struct vpc_error error = {""};
 	collect_nodes(reconciler->agent, &nodes);
 	uint64_t hash = hash_bytes(1, nodes.items, nodes.count * 16);
+	reconciler->routes_due = reconciler->routes_due || hash != reconciler->nodes_hash;
 	if (hash != reconciler->nodes_hash) {
 		int result = vpc_datapath_set_nodes(reconciler->agent->datapath, (const uint8_t(*)[16])nodes.items, nodes.count, &error);
 		reconciler->nodes_hash = result < 0 ? 0 : hash;
 		if (result < 0)
 			complain_of_node(reconciler->agent, "NodesNotSet", &error);
 	}
-	node_check_routes(reconciler->agent, (const uint8_t(*)[16])nodes.items, nodes.count);
+	if (reconciler->routes_due)
+		node_check_routes(reconciler->agent, (const uint8_t(*)[16])nodes.items, nodes.count);
+	reconciler->routes_due = false;
 	free(nodes.items);
 }
 
@@ -395,6 +398,25 @@ static void look_soon(uv_timer_t *timer) {
 	agent_tell_ready(agent);
 }
 
+/* All Pods are checked once in each round, a few at a time, so that no ADD waits behind all of them. */
+static void check_some(uv_timer_t *timer) {
+	struct reconciler *reconciler = timer->data;
+	struct agent *agent = reconciler->agent;
+	size_t places = agent->records.capacity, pause = places ? CHECK_MS / places : CHECK_MS;
+	size_t share = places * STEP_MS / CHECK_MS + 1;
+	uv_timer_start(timer, check_some, pause > STEP_MS ? pause : STEP_MS, 0);
+	if (!agent->datapath)
+		return;
+	if (reconciler->position >= places)
+		reconciler->position = 0;
+	for (size_t end = reconciler->position + share; reconciler->position < end;) {
+		size_t position = reconciler->position++;
+		const struct table_entry *entry = table_next(&agent->records, &position);
+		if (entry && position == reconciler->position)
+			check_record(reconciler, entry->value);
+	}
+}
+
 static void look_often(uv_timer_t *timer) {
 	struct reconciler *reconciler = timer->data;
 	struct agent *agent = reconciler->agent;
@@ -411,23 +433,33 @@ static void look_often(uv_timer_t *timer) {
 		firewall_keep(agent);
 		if (uv_now(&agent->loop) >= reconciler->forget_at)
 			attachments_compare(agent);
-		check_records(reconciler);
 	}
+	reconciler->routes_due = true;
+	if (reconciler->links_fd < 0)
+		reconciler->addresses.known = false;
 	if (uv_now(&agent->loop) >= reconciler->forget_at) {
 		reconciler->forget_at = uv_now(&agent->loop) + TABLE_MS;
-		reconciler->nodes_hash = reconciler->addresses_hash = 0;
+		reconciler->nodes_hash = 0;
+		reconciler->addresses.known = false;
 		TABLE_EACH(&reconciler->applied, entry)
 		((struct applied *)entry->value)->remotes = ((struct applied *)entry->value)->rules = 0;
 	}
 	look_soon(&reconciler->soon);
 }
 
+static void note_change(void *context, const struct link_change *change) {
+	struct reconciler *reconciler = context;
+	if (!local_addresses_follow(&reconciler->addresses, change) && change->ifindex != reconciler->agent->uplink_ifindex)
+		return;
+	reconciler->addresses_due = reconciler->routes_due = true;
+	if (reconciler->agent->datapath) /* else the changes may be what an attempt to open it made and undid */
+		reconciler_wake(reconciler);
+}
+
 static void note_links(uv_poll_t *poll, int status, int events) {
 	struct reconciler *reconciler = poll->data;
 	(void)status, (void)events;
-	links_drain(reconciler->links_fd);
-	if (reconciler->agent->datapath) /* else the changes may be what an attempt to open it made and undid */
-		reconciler_wake(reconciler);
+	links_drain(reconciler->links_fd, note_change, reconciler);
 }
 
 void reconciler_wake(struct reconciler *reconciler) {
@@ -440,7 +472,9 @@ struct reconciler *reconciler_open(struct agent *agent) {
 	reconciler->agent = agent;
 	uv_timer_init(&agent->loop, &reconciler->soon);
 	uv_timer_init(&agent->loop, &reconciler->often);
-	reconciler->soon.data = reconciler->often.data = reconciler->links.data = reconciler;
+	uv_timer_init(&agent->loop, &reconciler->step);
+	reconciler->soon.data = reconciler->often.data = reconciler->step.data = reconciler->links.data = reconciler;
+	uv_timer_start(&reconciler->step, check_some, STEP_MS, 0);
 	uv_timer_start(&reconciler->often, look_often, CHECK_MS, CHECK_MS);
 	reconciler->links_fd = links_watch();
 	if (reconciler->links_fd >= 0 && uv_poll_init(&agent->loop, &reconciler->links, reconciler->links_fd) == 0)
