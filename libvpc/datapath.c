@@ -133,6 +133,7 @@ struct vpc_datapath *vpc_datapath_free(struct vpc_datapath *datapath) {
 	vpc_template_free(datapath->steps);
 	vpc_template_free(datapath->confine);
 	vpc_pod_table_free(&datapath->pods);
+	vpc_entries_free(&datapath->sweep.tallies);
 	close_fd(&datapath->state_fd);
 	free(datapath);
 	return NULL;

@@ -7,7 +7,6 @@
 
 #include "cleanup.h"
 #include "datapath_internal.h"
-#include "flow_age.h"
 
 /* The datapath's second bucket of a network, beside that of its ICMP answers (bpf/budget.h). */
 #define BUDGET_FRAGMENTS 0x40000000u
@@ -44,8 +43,7 @@ int vpc_datapath_delete_network(struct vpc_datapath *datapath, uint32_t network,
 	return result < 0 ? result : 0;
 }
 
-/* Only a program can lower the count of a network's flows atomically. Returns whether the flow was removed. */
-static int forget(struct vpc_datapath *datapath, const struct vpc_flow_key *key, bool even_if_alive, struct vpc_error *error) {
+int vpc_datapath_forget_flow(struct vpc_datapath *datapath, const struct vpc_flow_key *key, bool even_if_alive, struct vpc_error *error) {
 	struct vpc_forget forget = {.even_if_alive = even_if_alive, .key = *key};
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = &forget, .data_size_in = sizeof forget, .repeat = 1);
 	if (!datapath->forget_flow) {
@@ -80,7 +78,7 @@ int vpc_datapath_forget_flows(struct vpc_datapath *datapath, uint32_t network, c
 		return 0; /* spares the reading of the whole table */
 	int result = vpc_map_read(flows, is_flow_of, &owner, &entries, error);
 	for (size_t i = 0; i < entries.count && result >= 0; i++)
-		result = forget(datapath, vpc_entry_key(&entries, i), true, error);
+		result = vpc_datapath_forget_flow(datapath, vpc_entry_key(&entries, i), true, error);
 	return result < 0 ? result : 0;
 }
 
@@ -122,80 +120,7 @@ int vpc_datapath_forget_disallowed(struct vpc_datapath *datapath, uint32_t netwo
 		const struct vpc_flow_key *key = vpc_entry_key(&entries, i);
 		const struct vpc_flow *flow = vpc_entry_value(&entries, i);
 		if (!is_still_allowed(datapath, key, flow->origin == VPC_FLOW_ALLOW_FROM))
-			result = forget(datapath, key, true, error);
+			result = vpc_datapath_forget_flow(datapath, key, true, error);
 	}
 	return result < 0 ? result : 0;
-}
-
-static int sweep_flows(struct vpc_datapath *datapath, uint32_t budget, struct vpc_error *error) {
-	const struct vpc_map *flows = vpc_datapath_map(datapath, VPC_MAP_flows);
-	struct vpc_sweep *sweep = &datapath->sweep;
-	struct vpc_flow_key key, next;
-	struct vpc_flow flow;
-	uint64_t time = vpc_nanoseconds();
-	int removed = 0;
-	if (bpf_map_get_next_key(flows->fd, sweep->is_under_way ? &sweep->flow : NULL, &next)) {
-		sweep->is_under_way = false;
-		return 0;
-	}
-	for (uint32_t looked = 0; looked < budget; looked++) {
-		key = next;
-		bool is_last = bpf_map_get_next_key(flows->fd, &key, &next) != 0;
-		if (vpc_map_get(flows, &key, &flow) == 0 && vpc_flow_is_expired(&flow, key.protocol, time)) {
-			int result = forget(datapath, &key, false, error);
-			if (result < 0)
-				return result;
-			removed += result;
-		} else {
-			sweep->flow = key; /* stays, so that the next call can go on behind it */
-			sweep->is_under_way = true;
-		}
-		if (is_last) {
-			sweep->is_under_way = false;
-			break;
-		}
-	}
-	return removed;
-}
-
-static bool is_old_fragment(const void *key, const void *value, const void *time) {
-	(void)key;
-	return vpc_fragment_is_expired(value, *(const uint64_t *)time);
-}
-
-static int sweep_fragments(struct vpc_datapath *datapath, struct vpc_error *error) {
-	const struct vpc_map *fragments = vpc_datapath_map(datapath, VPC_MAP_fragments);
-	_cleanup_(vpc_entries_free) struct vpc_entries entries = VPC_ENTRIES_EMPTY(fragments);
-	uint64_t time = vpc_nanoseconds();
-	int removed = 0, result = vpc_map_read(fragments, is_old_fragment, &time, &entries, error);
-	for (size_t i = 0; i < entries.count && result >= 0; i++, removed += result > 0)
-		result = vpc_map_delete(fragments, vpc_entry_key(&entries, i), error);
-	return result < 0 ? result : removed;
-}
-
-/* Also says anew which is the smallest of those that count. */
-static int sweep_paths(struct vpc_datapath *datapath, struct vpc_error *error) {
-	const struct vpc_map *paths = vpc_datapath_map(datapath, VPC_MAP_paths), *smallest = vpc_datapath_map(datapath, VPC_MAP_smallest_path);
-	_cleanup_(vpc_entries_free) struct vpc_entries entries = VPC_ENTRIES_EMPTY(paths);
-	const uint32_t first = 0;
-	uint32_t least = 0;
-	uint64_t time = vpc_nanoseconds();
-	int removed = 0, result = vpc_map_read(paths, NULL, NULL, &entries, error);
-	for (size_t i = 0; i < entries.count && result >= 0; i++) {
-		const struct vpc_path *path = vpc_entry_value(&entries, i);
-		if ((int64_t)(time - path->learned) > (int64_t)VPC_PATH_LIFE)
-			removed += (result = vpc_map_delete(paths, vpc_entry_key(&entries, i), error)) > 0;
-		else if (!least || path->mtu < least)
-			least = path->mtu;
-	}
-	if (removed && result >= 0)
-		result = vpc_map_put(smallest, &first, &least, error);
-	return result < 0 ? result : removed;
-}
-
-int vpc_datapath_sweep(struct vpc_datapath *datapath, uint32_t budget, struct vpc_error *error) {
-	int flows = sweep_flows(datapath, budget, error);
-	int fragments = flows < 0 ? flows : sweep_fragments(datapath, error);
-	int paths = fragments < 0 ? fragments : sweep_paths(datapath, error);
-	return paths < 0 ? paths : flows + fragments + paths;
 }

@@ -13,7 +13,8 @@
  *	datapath_pod_table.c what is known of the Pods, by interface
  *	datapath_members.c   remote members, nodes, local addresses
  *	datapath_rules.c     `allow` and `allowFrom`
- *	datapath_flows.c     quota, ageing
+ *	datapath_flows.c     quota, flows that are to be forgotten
+ *	datapath_sweep.c     ageing, and the numbers of flows
  *	datapath_device.c    the VXLAN device and the uplink
  *	datapath_text.c      addresses and networks in messages
  */
@@ -52,10 +53,11 @@ struct vpc_to_pods {
 	size_t count, capacity;
 };
 
-/* How far the last call got in the table of flows. */
+/* How far the last call got in the table of flows, and what it has counted. */
 struct vpc_sweep {
 	struct vpc_flow_key flow;
 	bool is_under_way;
+	struct vpc_entries tallies; /* by network, sorted (datapath_sweep.c) */
 };
 
 struct vpc_datapath {
@@ -181,6 +183,8 @@ size_t vpc_pod_addresses(const struct vpc_pod *pod, uint8_t ret_addresses[2][16]
 int vpc_datapath_put_network(struct vpc_datapath *datapath, uint32_t network, struct vpc_error *error);
 /* Forgets the network with what is counted by it. */
 int vpc_datapath_delete_network(struct vpc_datapath *datapath, uint32_t network, struct vpc_error *error);
+/* Only a program can lower the number of a network's flows atomically. Returns 1 if the flow was removed. */
+int vpc_datapath_forget_flow(struct vpc_datapath *datapath, const struct vpc_flow_key *key, bool even_if_alive, struct vpc_error *error);
 /* Removes the flows that began by a rule of the network which no longer stands. */
 int vpc_datapath_forget_disallowed(struct vpc_datapath *datapath, uint32_t network, struct vpc_error *error);
 /* Forgets the flows of the network with this Pod's address (16 bytes). */
