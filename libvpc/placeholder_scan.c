@@ -221,13 +221,13 @@ static void find_foldings(struct search *search, const struct bpf_insn *insns, s
 	for (size_t i = 0; i < splits->part_count; i++)
 		known[splits->parts[i].instruction] |= VPC_PLACEHOLDER_KNOWN_PIECE;
 	search->known = known;
-	look_everywhere(search, insns, count, "", NULL);
-	if (!search->folding && splits->doubt) {
+	if (splits->doubt) {
+		const struct bpf_insn *insn = &insns[splits->doubtful];
 		search->folding = splits->doubt;
 		search->folded_at = splits->doubtful;
-		search->folded = vpc_placeholder_is_wide(&insns[splits->doubtful]) ? (uint64_t)(uint32_t)insns[splits->doubtful + 1].imm << 32 | (uint32_t)insns[splits->doubtful].imm
-			: (uint32_t)insns[splits->doubtful].imm;
+		search->folded = (vpc_placeholder_is_wide(insn) ? (uint64_t)(uint32_t)insn[1].imm << 32 : 0) | (uint32_t)insn->imm;
 	}
+	look_everywhere(search, insns, count, "", NULL);
 	if (!search->folding)
 		search->folding = vpc_placeholder_composition(insns, count, search->constant, search->width, known, &search->folded_at, &search->folded);
 }

@@ -278,8 +278,10 @@ static void take(struct finder *finder, size_t start, uint64_t constant, bool is
 	}
 	if (known < elsewhere)
 		return;
-	if (is_swapped)
+	if (is_swapped && bytes[0]->carrier != bytes[finder->width - 1]->carrier)
 		doubt(finder, bytes[0]->carrier, SWAPPED);
+	else if (is_swapped)
+		return; /* vpc_placeholder_folding() tells */
 	else if (known < finder->width)
 		add_candidate(finder, bytes);
 	for (unsigned i = 0; i < finder->width; i++)
@@ -389,19 +391,19 @@ static void claim(struct finder *finder, const struct candidate *candidate) {
 	}
 }
 
-static bool is_certain(const struct finder *finder, const struct candidate *candidate) {
+/* The carrier that is or may be more than a piece of the candidate, or NOBODY. */
+static uint32_t stray_of(const struct finder *finder, const struct candidate *candidate) {
 	for (unsigned i = 0; i < finder->width; i++) {
 		const struct carrier *carrier = &finder->carriers[candidate->pieces[i].carrier];
 		uint8_t at = candidate->pieces[i].at;
 		if (!candidate->pieces[i].is_known && (carrier->used || carrier->disputed[at] || carrier->claims[at] != carrier->stores[at]))
-			return false;
+			return candidate->pieces[i].carrier;
 	}
-	return true;
+	return NOBODY;
 }
 
 static void withdraw(struct finder *finder, struct candidate *candidate) {
 	candidate->is_refused = true;
-	doubt(finder, candidate->pieces[0].carrier, STRAY);
 	for (unsigned i = 0; i < finder->width; i++)
 		if (!candidate->pieces[i].is_known)
 			finder->carriers[candidate->pieces[i].carrier].claims[candidate->pieces[i].at]--;
@@ -417,8 +419,12 @@ static void settle_claims(struct finder *finder) {
 		changed = false;
 		for (size_t i = 0; i < finder->candidate_count; i++) {
 			struct candidate *candidate = &finder->candidates[i];
-			if (candidate->is_refused || (round < MOST_ROUNDS && is_certain(finder, candidate)))
+			uint32_t stray = candidate->is_refused ? NOBODY : stray_of(finder, candidate);
+			if (round == MOST_ROUNDS && !candidate->is_refused)
+				stray = candidate->pieces[0].carrier;
+			if (stray == NOBODY)
 				continue;
+			doubt(finder, stray, STRAY);
 			withdraw(finder, candidate);
 			changed = true;
 		}

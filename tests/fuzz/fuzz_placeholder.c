@@ -26,11 +26,14 @@ static void require(bool holds, const char *what, size_t instruction) {
 
 /* ---- writing ---- */
 
-static bool is_place(const struct vpc_placeholder_sites *sites, size_t instruction) {
+/* An lddw by both of its slots. */
+static bool is_place(const struct vpc_placeholder_sites *sites, const struct bpf_insn *insns, size_t instruction) {
 	for (size_t i = 0; i < vpc_placeholder_sites_count(sites); i++) {
-		struct vpc_placeholder_site site = vpc_placeholder_sites_get(sites, i);
-		if (site.instruction == instruction || (site.kind <= VPC_PLACEHOLDER_WIDE_HIGH && site.instruction + 1 == instruction))
-			return true;
+		uint32_t held[8];
+		size_t count = vpc_placeholder_sites_instructions(sites, i, held);
+		for (size_t k = 0; k < count; k++)
+			if (held[k] == instruction || (vpc_placeholder_is_wide(&insns[held[k]]) && held[k] + 1 == instruction))
+				return true;
 	}
 	return false;
 }
@@ -50,7 +53,7 @@ static void check_writing(const struct bpf_insn *insns, size_t count, const stru
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
-		require(is_place(sites, i) || memcmp(&copy[i], &insns[i], sizeof *insns) == 0, "was written, but is no place", i);
+		require(is_place(sites, insns, i) || memcmp(&copy[i], &insns[i], sizeof *insns) == 0, "was written, but is no place", i);
 		require(copy[i].off == insns[i].off && copy[i].dst_reg == insns[i].dst_reg && copy[i].src_reg == insns[i].src_reg, "more than opcode and immediate was written", i);
 	}
 	require(vpc_placeholder_write(copy, count, sites, placeholder->constant, &error) == 0, "the constant itself was refused", 0);
@@ -68,10 +71,12 @@ static const uint8_t OPCODES[] = {
 	0x16, 0x1e, 0x26, 0x2e, 0x46, 0x4e, 0x56, 0x66, 0x6e,
 	0x61, 0x69, 0x71, 0x79, 0x79, 0x79, 0x79, 0x79, 0x79, 0x81, 0x62, 0x7a, 0x7a, 0x63, 0x63, 0x6b, 0x73, 0x7b, 0x7b, 0x7b, 0x7b, 0x7b, 0x7b, 0x7b, 0x7b, 0xdb, 0xc3,
 	0x85, 0x85, 0x95,
+	0x72, 0x72, 0x6a, 0x73, 0x73, 0x6b,
 };
 /* Few registers and slots, so that what is put somewhere is also read. */
 static const uint8_t REGISTERS[16] = {0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 6, 6, 7, 4, 5, 10};
-static const int32_t NUMBERS[] = {0, 1, 32, 32, 32, 33, 31, 5, 0x5edcba98, (int32_t)0xfedcba98, -1, INT32_MIN, INT32_MAX, 64, 16, 7};
+static const int32_t NUMBERS[] = {0, 1, 32, 32, 32, 33, 31, 5, 0x5edcba98, (int32_t)0xfedcba98, -1, INT32_MIN, INT32_MAX, 64, 16, 7,
+	0x98, 0xba, 0xdc, 0xfe, 0xba98, 0xfedc, (int32_t)0xdcba9801, 0x5e};
 static const int32_t HELPERS[] = {1, 2, 5, 23, 28, 12, 6};
 static const int32_t ATOMICS[] = {BPF_ADD, BPF_ADD | BPF_FETCH, BPF_XCHG, BPF_CMPXCHG};
 
@@ -86,7 +91,7 @@ static struct bpf_insn decode(const uint8_t *data, size_t at, size_t count, bool
 	uint8_t class = BPF_CLASS(insn.code), operation = BPF_OP(insn.code);
 	size_t left = count - at - 1;
 
-	insn.imm = NUMBERS[data[2] % 16];
+	insn.imm = NUMBERS[data[2] % 24];
 	if (insn.src_reg == BPF_REG_10 && !points_to_frame)
 		insn.src_reg = BPF_REG_8;
 	if (writes_destination(&insn) || insn.code == 0xdb || insn.code == 0xc3)

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -16,7 +17,7 @@
 #define SMALL 0x0200000Au
 #define WIDE 0xFEDCBA9876543210u
 
-#define MOST 10
+#define MOST 12
 #define I(code, dst, src, off, imm) {code, dst, src, off, (int32_t)(imm)}
 #define LDDW(dst, low, high) I(0x18, dst, 0, 0, low), I(0, 0, 0, 0, high)
 #define MOV64(dst, imm) I(0xb7, dst, 0, 0, imm)
@@ -26,6 +27,11 @@
 #define LOAD8(dst, src, off) I(0x79, dst, src, off, 0)
 #define STORE4(dst, off, src) I(0x63, dst, src, off, 0)
 #define STORE8(dst, off, src) I(0x7b, dst, src, off, 0)
+#define STORE1(dst, off, src) I(0x73, dst, src, off, 0)
+#define STORE2(dst, off, src) I(0x6b, dst, src, off, 0)
+#define PUT1(dst, off, imm) I(0x72, dst, 0, off, imm)
+#define PUT2(dst, off, imm) I(0x6a, dst, 0, off, imm)
+#define PUT4(dst, off, imm) I(0x62, dst, 0, off, imm)
 #define HELPER(id) I(0x85, 0, 0, 0, id)
 #define CALL(by) I(0x85, 0, 1, 0, by)
 #define EXIT I(0x95, 0, 0, 0, 0)
@@ -100,6 +106,24 @@ static const struct row ROWS[] = {
 	{"8-byte store, sign-extended", CLEAR, BIG, -EILSEQ, {I(0x7a, 6, 0, 0, CLEAR), EXIT}, {{0}}, 0},
 	{"4-byte store takes all", CLEAR, BIG, 0, {I(0x62, 6, 0, 0, CLEAR), EXIT}, {I(0x62, 6, 0, 0, BIG), EXIT}, 0},
 
+	{"in pieces: bytes", SET, BIG, 0, {PUT1(6, 3, 0xfe), PUT1(6, 2, 0xdc), PUT1(6, 1, 0xba), PUT1(6, 0, 0x98), EXIT},
+		{PUT1(6, 3, 0xc0), PUT1(6, 2, 0xa8), PUT1(6, 1, 0x01), PUT1(6, 0, 0x01), EXIT}, 0},
+	{"in pieces: moved bytes", SET, SMALL, 0, {MOV32(2, 0xfe), STORE1(6, 3, 2), MOV32(2, 0xdc), STORE1(6, 2, 2), MOV64(2, 0xba), STORE1(6, 1, 2), MOV64(2, 0x98), STORE1(6, 0, 2), EXIT},
+		{MOV32(2, 0x02), STORE1(6, 3, 2), MOV32(2, 0x00), STORE1(6, 2, 2), MOV64(2, 0x00), STORE1(6, 1, 2), MOV64(2, 0x0a), STORE1(6, 0, 2), EXIT}, 0},
+	{"in pieces: halves", CLEAR, BIG, 0, {PUT2(6, 3, 0x5edc), MOV32(2, 0xba98), STORE2(6, 1, 2), EXIT}, {PUT2(6, 3, 0xc0a8), MOV32(2, 0x0101), STORE2(6, 1, 2), EXIT}, 0},
+	{"in pieces: twice, moved once", SET, BIG, 0, {MOV32(2, 0xfedc), STORE2(6, 2, 2), STORE2(6, 6, 2), MOV32(2, 0xba98), STORE2(6, 0, 2), STORE2(6, 4, 2), EXIT},
+		{MOV32(2, 0xc0a8), STORE2(6, 2, 2), STORE2(6, 6, 2), MOV32(2, 0x0101), STORE2(6, 0, 2), STORE2(6, 4, 2), EXIT}, 0},
+	{"in pieces: beside other data", SET, BIG, 0, {PUT4(6, 0, 0xdcba9801), PUT1(6, 4, 0xfe), EXIT}, {PUT4(6, 0, 0xa8010101), PUT1(6, 4, 0xc0), EXIT}, 0},
+	{"in pieces: within a wide constant", SET, BIG, 0, {LDDW(1, 0xdcba9801, 0x334455fe), STORE8(6, 0, 1), EXIT}, {LDDW(1, 0xa8010101, 0x334455c0), STORE8(6, 0, 1), EXIT}, 0},
+	{"in pieces: through a moved pointer", SET, BIG, 0, {COPY(3, 6), I(0x07, 3, 0, 0, 8), PUT2(3, 2, 0xfedc), PUT2(6, 8, 0xba98), EXIT},
+		{COPY(3, 6), I(0x07, 3, 0, 0, 8), PUT2(3, 2, 0xc0a8), PUT2(6, 8, 0x0101), EXIT}, 0},
+	{"in pieces: moved before the branch", SET, BIG, 0, {MOV32(2, 0xfedc), I(0x15, 1, 0, 2, 0), PUT2(6, 0, 0xba98), STORE2(6, 2, 2), EXIT},
+		{MOV32(2, 0xc0a8), I(0x15, 1, 0, 2, 0), PUT2(6, 0, 0x0101), STORE2(6, 2, 2), EXIT}, 0},
+	{"in pieces: one of them from the whole", SET, BIG, 0, {MOV32(2, SET), STORE4(6, 8, 2), STORE2(6, 0, 2), PUT2(6, 2, 0xfedc), EXIT},
+		{MOV32(2, BIG), STORE4(6, 8, 2), STORE2(6, 0, 2), PUT2(6, 2, 0xc0a8), EXIT}, 0},
+	{"in pieces: 8 bytes", WIDE, 0x1122334455667788, 0, {PUT4(6, 0, 0x76543210), PUT2(6, 4, 0xba98), PUT2(6, 6, 0xfedc), EXIT},
+		{PUT4(6, 0, 0x55667788), PUT2(6, 4, 0x3344), PUT2(6, 6, 0x1122), EXIT}, 8},
+
 	{"not a helper's id, a map, a second slot, an offset", SET, SMALL, 0, {HELPER(SET), I(0x18, 1, 1, 0, SET), I(0, 0, 0, 0, 0), I(0x20, 0, 0, 0, SET), MOV32(1, SET), EXIT},
 		{HELPER(SET), I(0x18, 1, 1, 0, SET), I(0, 0, 0, 0, 0), I(0x20, 0, 0, 0, SET), MOV32(1, SMALL), EXIT}, 0},
 	{"all or nothing", CLEAR, BIG, -EILSEQ, {MOV32(1, CLEAR), I(0x7a, 6, 0, 0, CLEAR), EXIT}, {{0}}, 0},
@@ -164,6 +188,21 @@ static const struct {
 	{"inverted", {"p", SET, 4, 0}, -EILSEQ, "inverted", {MOV32(1, SET), I(0x54, 1, 0, 0, ~SET), EXIT}},
 	{"less one in an lddw", {"p", SET, 4, 0}, -EILSEQ, "less one", {MOV32(1, SET), LDDW(2, SET - 1, 0), EXIT}},
 	{"split into halves", {"p", WIDE, 8, 0}, -ENOENT, "half of that", {MOV32(1, 0x76543210), MOV32(2, 0xFEDCBA98), EXIT}},
+	{"in pieces counts once", {"p", SET, 4, 2}, 0, NULL, {PUT2(6, 0, 0xba98), PUT2(6, 2, 0xfedc), MOV32(1, SET), EXIT}},
+	{"a piece is also returned", {"p", SET, 4, 0}, -EILSEQ, "instruction 1 holds 0xfe", {MOV32(1, SET), MOV32(0, 0xfe), STORE1(6, 3, 0), PUT1(6, 2, 0xdc), PUT2(6, 0, 0xba98), EXIT}},
+	{"a piece is returned where ways meet", {"p", SET, 4, 0}, -EILSEQ, "used for something else", {MOV32(1, SET), MOV32(0, 0xfedc), STORE2(6, 2, 0), PUT2(6, 0, 0xba98), I(0x15, 1, 0, 1, 0), MOV32(0, 7), EXIT}},
+	{"a piece is stored elsewhere too", {"p", SET, 4, 0}, -EILSEQ, "used for something else", {MOV32(1, SET), MOV32(2, 0xfe), STORE1(6, 3, 2), PUT1(6, 2, 0xdc), PUT2(6, 0, 0xba98), STORE1(6, 8, 2), EXIT}},
+	{"a piece is used where ways meet, but only after it is made anew", {"p", SET, 4, 1}, 0, NULL, {MOV32(0, 0xfedc), STORE2(6, 2, 0), PUT2(6, 0, 0xba98), I(0x15, 1, 0, 1, 0), MOV32(2, 7), MOV32(0, 7), EXIT}},
+	{"in pieces with bytes swapped", {"p", SET, 4, 0}, -EILSEQ, "bytes swapped", {MOV32(1, SET), PUT1(6, 0, 0xfe), PUT1(6, 1, 0xdc), PUT1(6, 2, 0xba), PUT1(6, 3, 0x98), EXIT}},
+	{"some of the pieces", {"p", SET, 4, 0}, -EILSEQ, "not stored beside it", {MOV32(1, SET), PUT1(6, 1, 0xba), PUT1(6, 0, 0x98), EXIT}},
+	{"pieces around another pointer", {"p", SET, 4, 0}, -EILSEQ, "not stored beside it", {MOV32(1, SET), PUT1(6, 1, 0xba), PUT1(6, 0, 0x98), LOAD8(6, 6, 0), PUT1(6, 3, 0xfe), PUT1(6, 2, 0xdc), EXIT}},
+	{"one piece is no sign", {"p", SET, 4, 0}, 0, NULL, {MOV32(1, SET), PUT1(6, 1, 0xba), PUT1(6, 8, 0x98), EXIT}},
+	{"a half", {"p", SET, 4, 0}, -EILSEQ, "instruction 1 holds 0xba98: half", {MOV32(1, SET), I(0x16, 2, 0, 0, 0xba98), EXIT}},
+	{"a half, but the count is stated", {"p", SET, 4, 1}, 0, NULL, {MOV32(1, SET), I(0x16, 2, 0, 0, 0xba98), EXIT}},
+	{"a half that is like any number", {"p", 0x08004512, 4, 0}, 0, NULL, {MOV32(1, 0x08004512), I(0x16, 2, 0, 0, 0x0800), EXIT}},
+	{"shifted down", {"p", SET, 4, 0}, -EILSEQ, "that shifted", {MOV32(1, SET), MOV32(2, SET >> 8), EXIT}},
+	{"shifted up in 64 bits", {"p", SET, 4, 0}, -EILSEQ, "that shifted", {MOV32(1, SET), LDDW(2, 0xdcba9800, 0xfe), EXIT}},
+	{"put together", {"p", SET, 4, 0}, -EILSEQ, "instruction 3 holds 0x21ba98: what completes it", {MOV32(1, SET), MOV32(2, 0xfebb), I(0x64, 2, 0, 0, 16), I(0x04, 2, 0, 0, 0x21ba98), EXIT}},
 	{"two bytes", {"p", SET, 2, 0}, -EINVAL, "4 or 8 bytes", {MOV32(1, SET), EXIT}},
 	{"too long for 4 bytes", {"p", WIDE, 4, 0}, -EINVAL, "does not fit", {MOV32(1, SET), EXIT}},
 	{"too common", {"p", 80, 4, 0}, -EINVAL, "too common", {MOV32(1, 80), EXIT}},
@@ -211,11 +250,41 @@ static void tells_places_in_order(void **state) {
 	vpc_placeholder_sites_free(sites);
 }
 
+/* More than any kernel takes, and loops in which values go round too long to be followed. */
+static void gives_up_where_kernels_do(void **state) {
+	const struct vpc_placeholder placeholder = {"p", SET, 0, 0};
+	const size_t count = 1000001;
+	struct bpf_insn *insns = calloc(count, sizeof *insns);
+	struct vpc_placeholder_sites *sites = NULL;
+	struct vpc_error error = {""};
+
+	(void)state;
+	for (size_t i = 0; i < count; i++)
+		insns[i] = (struct bpf_insn)MOV32(1, SET);
+	insns[count - 2] = (struct bpf_insn)EXIT;
+	assert_int_equal(vpc_placeholder_scan(insns, count, &placeholder, &sites, &error), -E2BIG);
+	assert_non_null(strstr(error.text, "1000001"));
+	assert_int_equal(vpc_placeholder_scan(insns, count - 1, &placeholder, &sites, &error), 0);
+	assert_int_equal(vpc_placeholder_sites_count(sites), count - 2);
+	vpc_placeholder_sites_free(sites);
+
+	sites = NULL;
+	for (size_t i = 1; i + 2 < count; i++) {
+		const struct bpf_insn cases[] = {LOAD8(i % 6, 10, -8 * (1 + (int)(i * 7 % 60))), I(0x1d, i % 6, i * 5 % 6, i > 300 ? -(int)(i * 11 % 300) - 1 : 3, 0), STORE8(10, -8 * (1 + (int)(i * 13 % 59)), i * 3 % 6)};
+		insns[i] = cases[i % 3];
+	}
+	assert_int_equal(vpc_placeholder_scan(insns, count - 1, &placeholder, &sites, &error), -E2BIG);
+	assert_non_null(strstr(error.text, "followed"));
+	assert_null(sites);
+	free(insns);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_what_the_program_meant),
 		cmocka_unit_test(finds_all_or_says_why_not),
 		cmocka_unit_test(tells_places_in_order),
+		cmocka_unit_test(gives_up_where_kernels_do),
 	};
 	return cmocka_run_group_tests_name("placeholder", tests, NULL, NULL);
 }
