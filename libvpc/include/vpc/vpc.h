@@ -355,7 +355,8 @@ VPC_API int vpc_datapath_repair(struct vpc_datapath *datapath, struct vpc_error 
 
 /*
  * Removes remembered flows, fragments and path sizes that are over and that no packet meets again. Looks at no more than
- * `budget` flows, and goes on from there at the next call; call it about once a second. Returns the number removed.
+ * `budget` flows, and goes on from there at the next call; call it about once a second. Returns the number removed. The
+ * numbers of flows by which quotas are judged are corrected where they were found wrong, by the same, at two rounds in turn.
  */
 VPC_API int vpc_datapath_sweep(struct vpc_datapath *datapath, uint32_t budget, struct vpc_error *error);
 
