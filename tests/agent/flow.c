@@ -9,9 +9,10 @@
  *	flow echo NAME PORT
  *		prints "listening"; answers each packet with itself until SIGTERM
  *	flow receive NAME PORT
- *		prints "listening"; on SIGTERM, once no more packets come, prints for each family
- *		"FAMILY received=N missing=N repeated=N first_missing=N" of the packets of NAME, and "foreign=N" of all others;
- *		missing are those below the highest number that came, received counts each number once
+ *		prints "listening"; on SIGTERM, once no more packets come or after a second, prints for each family
+ *		"FAMILY received=N missing=N repeated=N first_missing=N earliest=MICROSECONDS" of the packets of NAME, and
+ *		"foreign=N" of all others; missing are those below the highest number that came, received counts each number once,
+ *		earliest is when the oldest of them was sent, since 1970
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,6 +33,7 @@
 #define MOST_ADDRESSES 16
 #define MOST_NUMBERS (1 << 20)
 #define QUIET_MILLISECONDS 300
+#define LAST_MICROSECONDS 1000000
 #define ROOM_BYTES (64 << 20)
 
 enum family { IPV4, IPV6, FAMILIES };
@@ -41,6 +43,7 @@ struct packet {
 	char name[16];
 	uint32_t family; /* enum family */
 	uint32_t number;
+	uint64_t sent; /* microseconds since 1970: all clocks here are one machine's */
 };
 
 struct target {
@@ -52,6 +55,7 @@ struct target {
 struct stream {
 	uint8_t seen[MOST_NUMBERS];
 	uint32_t received, repeated, end; /* end: one above the highest number */
+	uint64_t earliest;
 };
 
 static volatile sig_atomic_t ending;
@@ -70,6 +74,12 @@ static struct packet packet_of(const char *name) {
 	struct packet packet = {0};
 	snprintf(packet.name, sizeof packet.name, "%s", name);
 	return packet;
+}
+
+static uint64_t now(void) {
+	struct timespec time;
+	clock_gettime(CLOCK_REALTIME, &time);
+	return time.tv_sec * 1000000ull + time.tv_nsec / 1000;
 }
 
 /* ---- send ---- */
@@ -95,13 +105,16 @@ static struct target open_target(const char *text, uint16_t port) {
 	return target;
 }
 
-/* An error of an earlier packet, such as port unreachable, is told in place of sending: once more then. */
+/*
+ * An error of an earlier packet, such as port unreachable, is told in place of sending: once more then. What cannot be sent
+ * at all is lost, as the receiver will tell.
+ */
 static void send_packet(const struct target *target, struct packet *packet) {
 	packet->family = target->family;
+	packet->sent = now();
 	for (int attempt = 0; attempt < 3; attempt++)
 		if (send(target->fd, packet, sizeof *packet, 0) == sizeof *packet)
 			return;
-	give_up("send");
 }
 
 /* Keeps the rate on a busy machine too, but no delay ends in a burst that overruns the kernel's queues. */
@@ -172,7 +185,9 @@ static int listen_on(uint16_t port) {
 	return fd;
 }
 
-static void note(struct stream *stream, uint32_t number) {
+static void note(struct stream *stream, uint32_t number, uint64_t sent) {
+	if (!stream->earliest || sent < stream->earliest)
+		stream->earliest = sent;
 	if (stream->seen[number])
 		stream->repeated++;
 	else
@@ -186,7 +201,8 @@ static void report(const char *family, const struct stream *stream) {
 	uint32_t first = 0;
 	while (first < stream->end && stream->seen[first])
 		first++;
-	printf("%s received=%u missing=%u repeated=%u first_missing=%u\n", family, stream->received, stream->end - stream->received, stream->repeated, first);
+	printf("%s received=%u missing=%u repeated=%u first_missing=%u earliest=%llu\n", family, stream->received, stream->end - stream->received,
+		stream->repeated, first, (unsigned long long)stream->earliest);
 }
 
 static int receive_flow(const char *name, uint16_t port) {
@@ -200,12 +216,14 @@ static int receive_flow(const char *name, uint16_t port) {
 	struct pollfd waited[] = {{listen_on(port), POLLIN, 0}, {signalfd(-1, &signals, 0), POLLIN, 0}};
 	printf("listening\n");
 	fflush(stdout);
-	for (bool told = false; poll(waited, told ? 1 : 2, told ? QUIET_MILLISECONDS : -1) > 0;) {
-		told = told || waited[1].revents;
+	uint64_t told = 0;
+	while (poll(waited, told ? 1 : 2, told ? QUIET_MILLISECONDS : -1) > 0 && (!told || now() < told + LAST_MICROSECONDS)) {
+		if (!told && waited[1].revents)
+			told = now();
 		for (ssize_t size; (size = recv(waited[0].fd, &packet, sizeof packet, 0)) >= 0;) {
 			bool is_own = size == sizeof packet && memcmp(packet.name, own.name, sizeof own.name) == 0;
 			if (is_own && packet.family < FAMILIES && packet.number < MOST_NUMBERS)
-				note(&streams[packet.family], packet.number);
+				note(&streams[packet.family], packet.number, packet.sent);
 			else
 				foreign++;
 		}
