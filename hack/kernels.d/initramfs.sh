@@ -49,7 +49,7 @@ wanted_modules() {
 	done | tr -d : | tr ' ' '\n' | grep . | sort -u
 }
 
-# make_module_archive KERNEL FILE
+# make_module_archive KERNEL FILE: with what the machine starts first
 make_module_archive() {
 	local release modules stage
 	release=$(ls "$1/lib/modules")
@@ -59,6 +59,7 @@ make_module_archive() {
 	wanted_modules "$modules" | (cd "$modules" && cpio --pass-through --make-directories --quiet "$stage/usr/lib/modules/$release")
 	cp "$modules"/modules.{builtin,builtin.modinfo,order} "$stage/usr/lib/modules/$release/"
 	depmod -b "$stage/usr" "$release"
+	cp "$here/guest/init" "$stage/init"
 	pack "$stage" "$2"
 }
 
@@ -67,7 +68,6 @@ make_test_archive() {
 	local build=$1 stage
 	stage=$(mktemp -d "$work/tests.XXXXXX")
 	mkdir -p "$stage/libvpc" "$stage$build" "$stage$PWD"
-	cp "$here/guest/init" "$stage/init"
 	cp "$2" "$stage/libvpc/plan"
 	cp -r hack tests "$stage$PWD/"
 	(cd "$build" && find bin bpf tests -type f \( -perm /111 -o -name '*.bpf.o' \) ! -path '*/CMakeFiles/*' ! -name '*fuzz*' |

@@ -13,8 +13,8 @@ make_plan() {
 		printf 'run\t30\t%s\n' "$run"
 		return
 	fi
-	ctest --test-dir "$1" --show-only=json-v1 | jq -r --arg chosen "$guest_tests" --arg only "$only" '
+	ctest --test-dir "$1" --show-only=json-v1 | jq -r --arg chosen "$guest_tests" --arg only "$only" --argjson slowness "$(slowness)" '
 		def property($name): first(.properties[] | select(.name == $name) | .value) // null;
 		.tests[] | select(.name | test($chosen)) | select(.name | test($only)) |
-		[.name, (property("TIMEOUT") // 60), ((property("ENVIRONMENT") // []) | map(@sh + " ") | add // "" | if . == "" then "" else "env " + . end) + (.command | @sh)] | @tsv'
+		[.name, (property("TIMEOUT") // 60) * $slowness, ((property("ENVIRONMENT") // []) | map(@sh + " ") | add // "" | if . == "" then "" else "env " + . end) + (.command | @sh)] | @tsv'
 }

@@ -89,10 +89,12 @@ static void names_what_cannot_be_passed(void **state) {
 		assert_nothing_pinned();
 		run("tc qdisc del dev host0 clsact");
 
-		foreign_put_first(&foreign, scene.ifindex, hook->direction, VPC_HOOK_TCX);
-		snprintf(words, sizeof words, "program %u", foreign.id);
-		ASSERT_FAILS(vpc_attach(scene.drop, scene.ifindex, scene.direction, &scene.options, error), -EBUSY, words);
-		foreign_remove(&foreign, scene.ifindex, hook->direction, VPC_HOOK_TCX);
+		if (hook_is_there(&HOOKS[0])) {
+			foreign_put_first(&foreign, scene.ifindex, hook->direction, VPC_HOOK_TCX);
+			snprintf(words, sizeof words, "program %u", foreign.id);
+			ASSERT_FAILS(vpc_attach(scene.drop, scene.ifindex, scene.direction, &scene.options, error), -EBUSY, words);
+			foreign_remove(&foreign, scene.ifindex, hook->direction, VPC_HOOK_TCX);
+		}
 
 		run("tc qdisc add dev host0 ingress");
 		ASSERT_FAILS(vpc_attach(scene.drop, scene.ifindex, scene.direction, &scene.options, error), -EBUSY, "'ingress'");
@@ -147,6 +149,8 @@ static void leaves_the_qdisc_of_others(void **state) {
 static void moves_to_tcx_when_overtaken_there(void **state) {
 	(void)state;
 	static const struct hook QUICK[] = {{"quick ingress", VPC_HOOK_QUICK, VPC_INGRESS}, {"quick egress", VPC_HOOK_QUICK, VPC_EGRESS}};
+	if (!hook_is_there(&HOOKS[0]))
+		skip(); /* nobody can overtake */
 	for (int i = 0; i < 2; i++) {
 		struct scene scene = scene_open(&QUICK[i]);
 		struct foreign foreign = foreign_load(scene.direction);

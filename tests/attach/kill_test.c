@@ -111,6 +111,8 @@ static void assert_record_is_true(const struct scene *scene) {
 }
 
 static void kill_everywhere(const struct hook *hook, enum step step, bool filtered) {
+	if (step == MOVE && !hook_is_there(&HOOKS[0]))
+		return; /* nowhere to */
 	struct scene scene = scene_open(hook);
 	struct vpc_instance *other = load_verdict(hook->direction, DROP);
 	struct foreign foreign = foreign_load(hook->direction);

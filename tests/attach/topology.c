@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "topology.h"
+#include "hooks.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -227,6 +228,16 @@ void foreign_remove(const struct foreign *foreign, uint32_t ifindex, enum vpc_di
 		return;
 	}
 	run("tc filter del dev host0 %s prio 1 handle 1 bpf", direction == VPC_INGRESS ? "ingress" : "egress");
+}
+
+bool hook_is_there(const struct hook *hook) {
+	struct { /* union bpf_attr for BPF_PROG_QUERY */
+		uint32_t ifindex, attach_type, flags, attach_flags;
+		uint64_t ids;
+		uint32_t count, padding;
+		uint64_t more[4];
+	} query = {.ifindex = 1, .attach_type = tcx_type(hook->direction)};
+	return hook->hook != VPC_HOOK_TCX || syscall(SYS_bpf, BPF_PROG_QUERY, &query, sizeof query) == 0;
 }
 
 unsigned count_descriptors(void) {
