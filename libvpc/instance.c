@@ -176,14 +176,12 @@ static int fill_data_map(const struct vpc_template *template, size_t section, co
 	return 0;
 }
 
-/* libbpf makes no such maps where a first one was refused, and says nothing: tells why. */
+/* libbpf makes no such maps where a first one was refused, and does not say why. */
 static int fail_without_map(const struct vpc_template *template, const char *section, struct vpc_error *error) {
-	char permission[VPC_PERMISSION_TEXT];
-	_cleanup_(close_fd) int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, sizeof(uint32_t), sizeof(uint64_t), 1, NULL);
-	if (fd >= 0)
-		return vpc_fail(error, -ENOTSUP, "%s: section %s has no map; is this kernel without global variables (before 5.2)?", template->name, section);
-	return vpc_fail(error, fd, "%s: no map for the variables of section %s: %s%s%s", template->name, section, strerror(-fd), fd == -EPERM ? "; " : "",
-		fd == -EPERM ? vpc_probe_permission(permission) : "");
+	char text[VPC_PERMISSION_TEXT];
+	if (vpc_probe_memory_limit(text))
+		return vpc_fail(error, -EPERM, "%s: no map for the variables of section %s: %s", template->name, section, text);
+	return vpc_fail(error, -ENOTSUP, "%s: section %s has no map; is this kernel without global variables (before 5.2)?", template->name, section);
 }
 
 static int make_data_map(const struct vpc_template *template, size_t section, const struct vpc_setting *settings, const int *parameters, size_t count,

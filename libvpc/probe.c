@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -11,11 +12,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
+#include "cleanup.h"
 #include "probe_internal.h"
 
 #define DEFAULT_UDP_PORT 14789
 #define DEFAULT_VXLAN_DEVICE "libvpc-vxlan"
+#define NO_SUCH_COMMAND 0x7fff
 #define ENOUGH_LOCKED (64u << 20) /* bytes; the datapath's maps take less */
 
 #ifndef CAP_BPF /* kernel 5.8 */
@@ -44,13 +48,28 @@ static bool is_in_user_namespace(void) {
 	return known && !(inside == 0 && outside == 0 && count == UINT32_MAX);
 }
 
-/* The kernel counts BPF memory against a limit of the user, and not of the cgroup, if it is older than this function. */
+/* A command that no kernel knows is invalid to the kernel, and forbidden to a filter before it. */
+static bool reaches_kernel(void) {
+	return syscall(SYS_bpf, NO_SUCH_COMMAND, NULL, 0) < 0 && errno == EINVAL;
+}
+
+/* The kernel counts BPF memory against the cgroup, and not against a limit of the user, if it has this helper (5.11). */
+static bool has_helper_of_its_age(void) {
+	const struct bpf_insn instructions[] = {
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_ktime_get_coarse_ns},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	_cleanup_(close_fd) int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "vpc_probe", "GPL", instructions, 2, NULL);
+	return fd >= 0;
+}
+
+/* Memory of what was closed is given back a moment later only: a refusal tells as much as an unknown helper. */
 static bool is_memory_limited(uint64_t *ret_limit) {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur >= ENOUGH_LOCKED || read_capabilities() >> CAP_SYS_RESOURCE & 1)
 		return false;
 	*ret_limit = limit.rlim_cur;
-	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_SOCKET_FILTER, BPF_FUNC_ktime_get_coarse_ns, NULL) == 0;
+	return reaches_kernel() && !has_helper_of_its_age();
 }
 
 static bool lacks_capabilities(char *text, size_t size) {
@@ -70,18 +89,21 @@ static bool lacks_capabilities(char *text, size_t size) {
 	return true;
 }
 
+bool vpc_probe_memory_limit(char text[VPC_PERMISSION_TEXT]) {
+	uint64_t limit;
+	if (!is_memory_limited(&limit))
+		return false;
+	snprintf(text, VPC_PERMISSION_TEXT,
+		"the limit of locked memory is %" PRIu64 " KiB, and this kernel counts BPF against it; raise it (ulimit -l unlimited)", limit >> 10);
+	return true;
+}
+
 const char *vpc_probe_permission(char text[VPC_PERMISSION_TEXT]) {
 	char lacking[64];
-	uint64_t limit;
-
 	if (lacks_capabilities(lacking, sizeof lacking))
 		snprintf(text, VPC_PERMISSION_TEXT, "%s; run as root outside of user namespaces, or give the process CAP_BPF and CAP_NET_ADMIN",
 			lacking);
-	else if (is_memory_limited(&limit))
-		snprintf(text, VPC_PERMISSION_TEXT,
-			"the limit of locked memory is %" PRIu64 " KiB, and this kernel counts BPF against it; raise it (ulimit -l unlimited)",
-			limit >> 10);
-	else
+	else if (!vpc_probe_memory_limit(text))
 		snprintf(text, VPC_PERMISSION_TEXT, "a seccomp filter, security module or kernel lockdown refuses BPF; allow it for this process");
 	return text;
 }
