@@ -13,6 +13,7 @@
 
 #include "error.h"
 #include "setting.h"
+#include "template_pieces.h"
 #include "template_placeholders.h"
 
 #define BSS_AS_DATA ".data.bss"
@@ -22,23 +23,27 @@ struct output {
 	uint8_t *bytes;
 	size_t length;
 	Elf64_Shdr *sections; /* a changed copy of the template's */
+	struct vpc_pieces pieces;
 };
 
 static void release_output(struct output *output) {
 	free(output->bytes);
 	free(output->sections);
+	vpc_pieces_release(&output->pieces);
 }
 
 static int start_output(const struct vpc_template *template, struct output *ret_output, struct vpc_error *error) {
 	size_t table = template->elf.section_count * sizeof(Elf64_Shdr);
-	struct output output = {template, malloc(template->length), template->length, malloc(table)};
-	if (!output.bytes || !output.sections) {
-		release_output(&output);
+	_cleanup_(release_output) struct output output = {template, malloc(template->length), template->length, malloc(table), {0}};
+	if (!output.bytes || !output.sections)
 		return vpc_fail(error, -ENOMEM, "%s: no memory for a copy", template->name);
-	}
 	memcpy(output.bytes, template->bytes, template->length);
 	memcpy(output.sections, template->elf.sections, table);
+	int result = vpc_pieces_find(template, template->only_program, &output.pieces, error);
+	if (result < 0)
+		return result;
 	*ret_output = output;
+	output = (struct output){0};
 	return 0;
 }
 
@@ -91,6 +96,23 @@ static int write_constant(struct output *output, const struct vpc_elf_relocation
 	return 0;
 }
 
+/*
+ * Whether the relocation is of a named constant, in what was chosen. What other programs use keeps its relocation, and its
+ * constant stays a variable that is zero. -EINVAL if they share the function.
+ */
+static int is_to_be_written(const struct output *output, const struct vpc_elf_relocation *relocation, size_t *ret_section, uint64_t *ret_offset, struct vpc_error *error) {
+	const struct vpc_template *template = output->template;
+	const struct vpc_piece *piece = vpc_pieces_at(&output->pieces, relocation->section, relocation->offset);
+	if (!vpc_template_data_reference(template, relocation, ret_section, ret_offset) ||
+		strcmp(vpc_elf_section_name(&template->elf, *ret_section), VPC_PARAMETER_SECTION_NAME))
+		return 0;
+	if (template->only_program && (!piece || !piece->is_chosen))
+		return 0;
+	int parameter = vpc_template_parameter_at(template, *ret_section, *ret_offset);
+	int result = piece ? vpc_pieces_check_shared(template, piece, parameter < 0 ? "a parameter" : template->parameters[parameter].name, error) : 0;
+	return result < 0 ? result : 1;
+}
+
 /* Relocations that stay move up in their section, which becomes shorter. */
 static int write_constants_of(struct output *output, size_t relocations, const struct vpc_setting *settings, const int *parameters, size_t count, struct vpc_error *error) {
 	const struct vpc_elf *elf = &output->template->elf;
@@ -100,12 +122,11 @@ static int write_constants_of(struct output *output, size_t relocations, const s
 		struct vpc_elf_relocation relocation = vpc_elf_relocation(elf, relocations, i);
 		size_t section = 0;
 		uint64_t offset = 0;
-		bool is_constant = vpc_template_data_reference(output->template, &relocation, &section, &offset) &&
-			strcmp(vpc_elf_section_name(elf, section), VPC_PARAMETER_SECTION_NAME) == 0;
-		int result = is_constant ? write_constant(output, &relocation, section, offset, settings, parameters, count, error) : 0;
+		int is_written = is_to_be_written(output, &relocation, &section, &offset, error);
+		int result = is_written > 0 ? write_constant(output, &relocation, section, offset, settings, parameters, count, error) : is_written;
 		if (result < 0)
 			return result;
-		if (!is_constant)
+		if (!is_written)
 			memmove(entries + kept++ * sizeof(Elf64_Rel), entries + i * sizeof(Elf64_Rel), sizeof(Elf64_Rel));
 	}
 	output->sections[relocations].sh_size = kept * sizeof(Elf64_Rel);

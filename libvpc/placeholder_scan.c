@@ -246,9 +246,10 @@ static struct vpc_placeholder_sites *join_sites(const struct search *search, str
 	if (!sites)
 		return NULL;
 	memcpy(sites->places, search->places, search->count * sizeof *sites->places);
-	memcpy(sites->places + search->count, splits->places, splits->count * sizeof *sites->places);
-	if (splits->count)
+	if (splits->count) {
+		memcpy(sites->places + search->count, splits->places, splits->count * sizeof *sites->places);
 		qsort(sites->places, count, sizeof *sites->places, compare_places);
+	}
 	sites->parts = splits->parts;
 	splits->parts = NULL;
 	sites->instructions = instructions;
