@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,18 +72,25 @@ static const struct btf_type *plain_type(const struct btf *btf, uint32_t id) {
 	return type;
 }
 
-/* Id of the variable of that name within the section's DATASEC, or 0: static variables of functions may share names. */
-static uint32_t find_variable(const struct btf *btf, const char *section, const char *name) {
+/*
+ * Id of the variable of that name within the section's DATASEC, or 0. Linked objects may have several, and tell their
+ * offsets; compilers leave the offsets to the loader.
+ */
+static uint32_t find_variable(const struct btf *btf, const char *section, const char *name, uint64_t offset) {
 	int datasec = btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC);
 	const struct btf_type *type = datasec > 0 ? btf__type_by_id(btf, (uint32_t)datasec) : NULL;
+	uint32_t first = 0;
 	for (int i = 0; type && i < btf_vlen(type); i++) {
-		uint32_t id = btf_var_secinfos(type)[i].type;
-		const struct btf_type *variable = btf__type_by_id(btf, id);
+		const struct btf_var_secinfo *place = &btf_var_secinfos(type)[i];
+		const struct btf_type *variable = btf__type_by_id(btf, place->type);
 		const char *found = variable && btf_is_var(variable) ? btf__name_by_offset(btf, variable->name_off) : NULL;
-		if (found && strcmp(found, name) == 0)
-			return id;
+		if (!found || strcmp(found, name))
+			continue;
+		if (place->offset == offset)
+			return place->type;
+		first = first ? first : place->type;
 	}
-	return 0;
+	return first;
 }
 
 /* What the compiler noted beside the variable, without the prefix; NULL if nothing. */
@@ -222,7 +230,7 @@ static void shape_by_size(uint64_t size, struct vpc_template_parameter *paramete
 static int describe_variable(struct vpc_template *template, const Elf64_Sym *symbol, struct vpc_template_parameter *parameter, struct vpc_error *error) {
 	const char *section = vpc_elf_section_name(&template->elf, symbol->st_shndx);
 	bool is_constant = parameter->public.site == VPC_SITE_CONSTANT;
-	uint32_t variable = template->btf ? find_variable(template->btf, section, parameter->name) : 0;
+	uint32_t variable = template->btf ? find_variable(template->btf, section, parameter->symbol, symbol->st_value) : 0;
 	int result = 0;
 
 	shape_by_size(symbol->st_size, parameter);
@@ -262,15 +270,63 @@ static struct vpc_template_parameter *add_parameter(struct vpc_template *templat
 
 static int add_variable(struct vpc_template *template, const Elf64_Sym *symbol, struct vpc_error *error) {
 	const char *name = vpc_elf_symbol_name(&template->elf, symbol);
-	if (symbol->st_size > UINT16_MAX || vpc_template_parameter_index(template, name) >= 0)
-		return 0; /* too large to be set, or ambiguous: the first static variable of a name is the one */
+	if (symbol->st_size > UINT16_MAX)
+		return 0; /* too large to be set */
 	struct vpc_template_parameter *parameter = add_parameter(template, name);
 	if (!parameter)
 		return vpc_fail(error, -ENOMEM, "%s: no memory for parameters", template->name);
+	parameter->symbol = name;
 	parameter->section = symbol->st_shndx;
 	parameter->public.site = holds_constants(&template->elf, symbol->st_shndx) ? VPC_SITE_CONSTANT : VPC_SITE_GLOBAL;
 	parameter->public.offset = (uint32_t)symbol->st_value;
 	return describe_variable(template, symbol, parameter, error);
+}
+
+static int compare_symbols(const void *left, const void *right) {
+	const struct vpc_template_parameter *a = *(struct vpc_template_parameter *const *)left, *b = *(struct vpc_template_parameter *const *)right;
+	int order = strcmp(a->symbol, b->symbol);
+	if (order == 0)
+		order = (a->section > b->section) - (a->section < b->section);
+	return order ? order : (a->public.offset > b->public.offset) - (a->public.offset < b->public.offset);
+}
+
+/* ".data:x", or ".data+8:x" where the section itself has several. */
+static int qualify(const struct vpc_template *template, struct vpc_template_parameter *parameter, bool with_offset) {
+	char *name = NULL;
+	const char *section = vpc_elf_section_name(&template->elf, parameter->section);
+	int length = with_offset ? asprintf(&name, "%s+%" PRIu32 ":%s", section, parameter->public.offset, parameter->symbol) : asprintf(&name, "%s:%s", section, parameter->symbol);
+	if (length < 0)
+		return -ENOMEM;
+	free(parameter->name);
+	parameter->name = name;
+	return 0;
+}
+
+/* Static variables of several functions or sources may be called alike: their sections tell them apart. */
+static int qualify_names(const struct vpc_template *template, struct vpc_error *error) {
+	size_t count = template->parameter_count;
+	_cleanup_(free_memory) struct vpc_template_parameter **sorted = calloc(count + 1, sizeof *sorted);
+	int result = sorted ? 0 : -ENOMEM;
+	for (size_t i = 0; i < count && sorted; i++)
+		sorted[i] = &template->parameters[i];
+	if (count && sorted)
+		qsort(sorted, count, sizeof *sorted, compare_symbols);
+	for (size_t start = 0, end; start < count && result == 0; start = end) {
+		for (end = start + 1; end < count && strcmp(sorted[start]->symbol, sorted[end]->symbol) == 0;)
+			end++;
+		for (size_t i = start; i < end && end - start > 1 && result == 0; i++) {
+			bool with_offset = (i > start && sorted[i - 1]->section == sorted[i]->section) || (i + 1 < end && sorted[i + 1]->section == sorted[i]->section);
+			result = qualify(template, sorted[i], with_offset);
+		}
+	}
+	return result < 0 ? vpc_fail(error, result, "%s: no memory for names", template->name) : 0;
+}
+
+bool vpc_template_is_ambiguous(const struct vpc_template *template, const char *name) {
+	for (size_t i = 0; i < template->parameter_count; i++)
+		if (template->parameters[i].symbol && strcmp(template->parameters[i].symbol, name) == 0 && strcmp(template->parameters[i].name, name))
+			return true;
+	return false;
 }
 
 static int find_variables(struct vpc_template *template, struct vpc_error *error) {
@@ -279,7 +335,7 @@ static int find_variables(struct vpc_template *template, struct vpc_error *error
 		if (result < 0)
 			return result;
 	}
-	return 0;
+	return qualify_names(template, error);
 }
 
 static int count_uses(struct vpc_template *template, struct vpc_error *error) {
@@ -299,7 +355,8 @@ static int count_uses(struct vpc_template *template, struct vpc_error *error) {
 }
 
 static int add_placeholder(struct vpc_template *template, const struct vpc_placeholder *placeholder, struct vpc_error *error) {
-	if (!placeholder->name || !*placeholder->name || vpc_template_parameter_index(template, placeholder->name) >= 0)
+	bool is_taken = placeholder->name && (vpc_template_parameter_index(template, placeholder->name) >= 0 || vpc_template_is_ambiguous(template, placeholder->name));
+	if (!placeholder->name || !*placeholder->name || is_taken)
 		return vpc_fail(error, -EINVAL, "%s: placeholder '%s': the name is empty, or the object has a parameter of that name already", template->name,
 			placeholder->name ? placeholder->name : "");
 	struct vpc_template_parameter *parameter = add_parameter(template, placeholder->name);

@@ -141,6 +141,20 @@ static int write_constants(struct output *output, const struct vpc_setting *sett
 	return result;
 }
 
+/* The one variable of the section that is called so, or NULL. */
+static const struct vpc_template_parameter *variable_of(const struct vpc_template *template, size_t section, const char *symbol) {
+	const struct vpc_template_parameter *found = NULL;
+	for (size_t i = 0; symbol && i < template->parameter_count; i++) {
+		const struct vpc_template_parameter *parameter = &template->parameters[i];
+		if (!parameter->symbol || parameter->section != section || strcmp(parameter->symbol, symbol))
+			continue;
+		if (found)
+			return NULL; /* of a linked object, which tells offsets itself */
+		found = parameter;
+	}
+	return found;
+}
+
 /* The BTF of the section says offsets and size itself: libbpf finds no section .bss any more to take them from. */
 static void complete_datasec(struct output *output, size_t section) {
 	const struct vpc_template *template = output->template;
@@ -158,9 +172,9 @@ static void complete_datasec(struct output *output, size_t section) {
 	struct btf_var_secinfo *variables = (struct btf_var_secinfo *)(type + 1);
 	for (unsigned i = 0; i < btf_vlen(known); i++) {
 		const char *name = btf__name_by_offset(template->btf, btf__type_by_id(template->btf, variables[i].type)->name_off);
-		int parameter = vpc_template_parameter_index(template, name ? name : "");
-		if (parameter >= 0)
-			variables[i].offset = template->parameters[parameter].public.offset;
+		const struct vpc_template_parameter *variable = variable_of(template, section, name);
+		if (variable)
+			variables[i].offset = variable->public.offset;
 	}
 }
 

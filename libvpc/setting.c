@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
@@ -52,7 +53,21 @@ static const char *why_not(const struct vpc_template *template, const char *name
 	return NULL;
 }
 
+/* Lists the names that tell them apart. */
+static int ambiguous(const struct vpc_template *template, const char *name, struct vpc_error *error) {
+	char names[300] = "";
+	for (size_t i = 0, used = 0; i < template->parameter_count; i++) {
+		const struct vpc_template_parameter *parameter = &template->parameters[i];
+		if (!parameter->symbol || strcmp(parameter->symbol, name) || used >= sizeof names)
+			continue;
+		used += (size_t)snprintf(names + used, sizeof names - used, "%s'%.80s'", used ? ", " : "", parameter->name);
+	}
+	return vpc_fail(error, -EINVAL, "%s: '%s' is not the name of one variable; say which is meant: %s", template->name, name, names);
+}
+
 static int unknown(const struct vpc_template *template, const char *name, struct vpc_error *error) {
+	if (vpc_template_is_ambiguous(template, name))
+		return ambiguous(template, name, error);
 	const char *reason = *name ? why_not(template, name) : NULL;
 	if (reason)
 		return vpc_fail(error, -ENOENT, "%s: '%s' %s", template->name, name, reason);

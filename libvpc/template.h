@@ -18,6 +18,7 @@
 struct vpc_template_parameter {
 	struct vpc_parameter public;
 	char *name, *description;
+	const char *symbol;                  /* constants and globals: as the object calls it; the name unless several are called so */
 	size_t section;                      /* constants and globals */
 	struct vpc_placeholder placeholder;  /* placeholders */
 };
@@ -83,6 +84,9 @@ int vpc_template_parameter_at(const struct vpc_template *template, size_t sectio
 
 /* Index of the parameter of that name, or -1. */
 int vpc_template_parameter_index(const struct vpc_template *template, const char *name);
+
+/* Whether an object's variables or constants are called so, several of them, which "x" alone does not tell apart. */
+bool vpc_template_is_ambiguous(const struct vpc_template *template, const char *name);
 
 /* The place that a relocated lddw of the object names: section and offset in it. False if it names no data. */
 bool vpc_template_data_reference(const struct vpc_template *template, const struct vpc_elf_relocation *relocation, size_t *ret_section, uint64_t *ret_offset);
