@@ -6,6 +6,7 @@
 
 #include "cleanup.h"
 #include "datapath_internal.h"
+#include "datapath_layout.h"
 #include "datapath_migration.h"
 
 #define DEFAULT_VXLAN_DEVICE "libvpc-vxlan"
@@ -191,6 +192,7 @@ int vpc_datapath_remove(struct vpc_datapath *datapath, struct vpc_error *error) 
 
 int vpc_datapath_repair(struct vpc_datapath *datapath, struct vpc_error *error) {
 	int result = read_uplink(datapath, error);
+	result = result ?: vpc_layout_check(datapath->pin_directory, error); /* another version may have taken over */
 	int pins = result ?: vpc_datapath_repair_pins(datapath, error);
 	int device = pins < 0 ? pins : put_device(datapath, error);
 	int node = device < 0 ? device : vpc_datapath_put_node(datapath, error);

@@ -211,6 +211,21 @@ static void a_newer_layout_is_left_untouched(void **state) {
 	remove_node(1);
 }
 
+/* Two agents on one node: the older one leaves the field to the newer. */
+static void who_was_taken_over_from_repairs_nothing(void **state) {
+	(void)state;
+	char *entries = make_full_node();
+	node_open(&nodes[0], false);
+	assert_int_equal(call(vpc_datapath_repair(nodes[0].datapath, &error)), 0);
+	open_with(2);
+	assert_int_equal(vpc_datapath_repair(nodes[0].datapath, &error), -EPROTO);
+	assert_non_null(strstr(error.text, "newer layout"));
+	expect_whole(2, entries);
+	node_close(&nodes[0]);
+	free(entries);
+	remove_node(2);
+}
+
 static void only_the_layout_before_can_be_released_to(void **state) {
 	static const struct {
 		int layout;
@@ -373,6 +388,7 @@ int main(int count, char **words) {
 		cmocka_unit_test_setup(all_entries_come_along, world_renew),
 		cmocka_unit_test_setup(programs_of_the_other_layout_are_gone, world_renew),
 		cmocka_unit_test_setup(a_newer_layout_is_left_untouched, world_renew),
+		cmocka_unit_test_setup(who_was_taken_over_from_repairs_nothing, world_renew),
 		cmocka_unit_test_setup(only_the_layout_before_can_be_released_to, world_renew),
 		cmocka_unit_test_setup(what_fails_can_be_begun_again, world_renew),
 		cmocka_unit_test_setup(death_on_the_way_there_can_be_repaired, world_renew),

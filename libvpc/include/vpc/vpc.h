@@ -350,7 +350,10 @@ struct vpc_rule_spec {
  */
 VPC_API int vpc_datapath_set_rules(struct vpc_datapath *datapath, enum vpc_encapsulation encapsulation, uint32_t network_id, const struct vpc_rule_spec *rules, size_t count, struct vpc_error *error);
 
-/* Compares programs and pins of the node itself (from_vxlan, from_trunk, steps) and repairs; returns the number of repairs. */
+/*
+ * Compares programs and pins of the node itself (from_vxlan, from_trunk, steps) and repairs; returns the number of repairs.
+ * -EPROTO: another version has taken over meanwhile, to whom everything is left.
+ */
 VPC_API int vpc_datapath_repair(struct vpc_datapath *datapath, struct vpc_error *error);
 
 /*
