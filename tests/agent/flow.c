@@ -2,12 +2,9 @@
 /*
  * A flow of numbered UDP packets, and what became of it.
  *
- *	flow send NAME PORT ADDRESS...
- *		sends one packet a millisecond to each address, numbered from 0; on SIGTERM prints how many each address got
- *	flow ask NAME PORT ADDRESS...
- *		the same, but prints for each address "FAMILY sent=N unanswered=N first_unanswered=N"
- *	flow echo NAME PORT
- *		prints "listening"; answers each packet with itself until SIGTERM
+ *	flow send NAME PORT[:FROM_PORT] ADDRESS...
+ *		sends one packet a millisecond to each address, from that port or any, numbered from 0; on SIGTERM prints how many
+ *		each address got
  *	flow receive NAME PORT
  *		prints "listening"; on SIGTERM, once no more packets come or after a second, prints for each family
  *		"FAMILY received=N missing=N repeated=N first_missing=N earliest=MICROSECONDS" of the packets of NAME, and
@@ -49,7 +46,6 @@ struct packet {
 struct target {
 	int fd;
 	enum family family;
-	uint8_t *answered; /* by number; NULL: no answers are awaited */
 };
 
 struct stream {
@@ -97,10 +93,12 @@ static struct sockaddr_in6 resolve(const char *text, uint16_t port, enum family 
 }
 
 /* Its own socket for each address: what the network says about one must not fail the packets to another. */
-static struct target open_target(const char *text, uint16_t port) {
+static struct target open_target(const char *text, uint16_t port, uint16_t from_port) {
 	struct target target = {.fd = socket(AF_INET6, SOCK_DGRAM, 0)};
-	struct sockaddr_in6 address = resolve(text, port, &target.family);
-	if (target.fd < 0 || connect(target.fd, (struct sockaddr *)&address, sizeof address) < 0)
+	struct sockaddr_in6 address = resolve(text, port, &target.family), from = {.sin6_family = AF_INET6, .sin6_port = htons(from_port)};
+	int on = 1; /* a socket for each address, of one port */
+	if (target.fd < 0 || (from_port && setsockopt(target.fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) ||
+		(from_port && bind(target.fd, (struct sockaddr *)&from, sizeof from) < 0) || connect(target.fd, (struct sockaddr *)&address, sizeof address) < 0)
 		give_up(text);
 	return target;
 }
@@ -131,46 +129,22 @@ static void pace(struct timespec *next) {
 		*next = now;
 }
 
-static void note_answers(struct target *target, int flags) {
-	struct packet packet;
-	while (target->answered && recv(target->fd, &packet, sizeof packet, flags) == sizeof packet && packet.number < MOST_NUMBERS)
-		target->answered[packet.number] = 1;
-}
-
-static void report_answers(struct target *target, uint32_t sent) {
-	struct timeval quiet = {.tv_usec = QUIET_MILLISECONDS * 1000};
-	uint32_t unanswered = 0, first = sent;
-	setsockopt(target->fd, SOL_SOCKET, SO_RCVTIMEO, &quiet, sizeof quiet);
-	note_answers(target, 0);
-	for (uint32_t number = sent; number-- > 0;)
-		if (!target->answered[number]) {
-			unanswered++;
-			first = number;
-		}
-	printf("%s sent=%u unanswered=%u first_unanswered=%u\n", FAMILY_NAMES[target->family], sent, unanswered, first);
-}
-
-static int send_flow(const char *name, uint16_t port, char **addresses, int count, bool awaits_answers) {
+/* `ports`: "PORT" or "PORT:FROM_PORT" */
+static int send_flow(const char *name, const char *ports, char **addresses, int count) {
 	struct target targets[MOST_ADDRESSES];
 	struct packet packet = packet_of(name);
 	struct timespec next;
-	for (int i = 0; i < count; i++) {
-		targets[i] = open_target(addresses[i], port);
-		targets[i].answered = awaits_answers ? calloc(MOST_NUMBERS, 1) : NULL;
-	}
+	const char *from = strchr(ports, ':');
+	for (int i = 0; i < count; i++)
+		targets[i] = open_target(addresses[i], (uint16_t)atoi(ports), from ? (uint16_t)atoi(from + 1) : 0);
 	signal(SIGTERM, end);
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	for (; !ending && packet.number < MOST_NUMBERS; packet.number++) {
-		for (int i = 0; i < count; i++) {
+		for (int i = 0; i < count; i++)
 			send_packet(&targets[i], &packet);
-			note_answers(&targets[i], MSG_DONTWAIT);
-		}
 		pace(&next);
 	}
-	if (!awaits_answers)
-		printf("%u\n", packet.number);
-	for (int i = 0; awaits_answers && i < count; i++)
-		report_answers(&targets[i], packet.number);
+	printf("%u\n", packet.number);
 	return EXIT_SUCCESS;
 }
 
@@ -234,28 +208,11 @@ static int receive_flow(const char *name, uint16_t port) {
 	return EXIT_SUCCESS;
 }
 
-static int echo(uint16_t port) {
-	struct sockaddr_in6 from;
-	struct packet packet;
-	struct sigaction action = {.sa_handler = end}; /* without SA_RESTART, so that it ends poll() */
-	struct pollfd waited = {listen_on(port), POLLIN, 0};
-	sigaction(SIGTERM, &action, NULL);
-	printf("listening\n");
-	fflush(stdout);
-	while (!ending && poll(&waited, 1, QUIET_MILLISECONDS) >= 0)
-		for (socklen_t length = sizeof from; recvfrom(waited.fd, &packet, sizeof packet, 0, (struct sockaddr *)&from, &length) == sizeof packet;)
-			sendto(waited.fd, &packet, sizeof packet, 0, (struct sockaddr *)&from, length);
-	return EXIT_SUCCESS;
-}
-
 int main(int argc, char **argv) {
-	bool asks = argc > 1 && strcmp(argv[1], "ask") == 0;
-	if (argc > 4 && argc <= 4 + MOST_ADDRESSES && (asks || strcmp(argv[1], "send") == 0))
-		return send_flow(argv[2], (uint16_t)atoi(argv[3]), argv + 4, argc - 4, asks);
-	if (argc == 4 && strcmp(argv[1], "echo") == 0)
-		return echo((uint16_t)atoi(argv[3]));
+	if (argc > 4 && argc <= 4 + MOST_ADDRESSES && strcmp(argv[1], "send") == 0)
+		return send_flow(argv[2], argv[3], argv + 4, argc - 4);
 	if (argc == 4 && strcmp(argv[1], "receive") == 0)
 		return receive_flow(argv[2], (uint16_t)atoi(argv[3]));
-	fprintf(stderr, "usage: flow send|ask NAME PORT ADDRESS... | flow receive|echo NAME PORT\n");
+	fprintf(stderr, "usage: flow send NAME PORT[:FROM_PORT] ADDRESS... | flow receive NAME PORT\n");
 	return EXIT_FAILURE;
 }
