@@ -21,6 +21,7 @@ struct note {
 	struct events *events;
 	struct object *event; /* as it shall be written; its UID and version as the source has it */
 	bool busy, fresh, exists, counted; /* counted: what an earlier run counted is in it */
+	bool is_others;                    /* another node told of it first, and goes on telling */
 	uint64_t told_at, written_at; /* uv_now */
 };
 
@@ -44,13 +45,16 @@ struct subject subject_of_node(const struct agent *agent) {
 	return (struct subject){KIND_NODE, NULL, agent->options.node, node ? node->metadata.uid : NULL};
 }
 
-/* A name says what the Event is about, so that it is found again after a restart, and is no other's. */
+/*
+ * A name says what the Event is about, so that it is found again after a restart, and is no other's; but what every node
+ * says of the ConfigMap is one Event.
+ */
 static char *event_name(const struct agent *agent, const struct subject *subject, const char *reason) {
 	uint64_t hash = hash_text(1, kind_name(subject->kind));
 	hash = hash_text(hash, subject->namespace ? subject->namespace : "");
 	hash = hash_text(hash, subject->uid ? subject->uid : "");
 	hash = hash_text(hash, reason);
-	hash = hash_text(hash, agent->options.node);
+	hash = hash_text(hash, subject->kind == KIND_CONFIG ? "" : agent->options.node);
 	return format_text("%.200s.%016" PRIx64, subject->name, hash);
 }
 
@@ -143,6 +147,7 @@ static void take_over(struct note *note, const struct object *object, bool earli
 	set_text(&note->event->metadata.resource_version, object->metadata.resource_version);
 	bool adds = earlier && !note->counted;
 	note->counted = true;
+	note->is_others = object->event.instance && strcmp(object->event.instance, note->event->event.instance);
 	if (!adds)
 		return;
 	event->count += object->event.count;
@@ -200,7 +205,7 @@ static void write_due(struct events *events) {
 		return;
 	TABLE_EACH(&events->notes, entry) {
 		struct note *note = entry->value;
-		bool due = note->fresh && !note->busy && (!note->written_at || now >= note->written_at + REPEAT_MS);
+		bool due = note->fresh && !note->busy && !note->is_others && (!note->written_at || now >= note->written_at + REPEAT_MS);
 		if (!due || !events->budget)
 			continue;
 		events->budget--;

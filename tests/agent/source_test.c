@@ -292,6 +292,48 @@ static void people_may_not_write_claims(void **state) {
 	assert_int_equal(first.result, -ENOENT);
 }
 
+static struct object *make_event(void) {
+	struct object *event = object_new(KIND_EVENT, "default", "pod-a.1");
+	event->event.involved.kind = strdup("Pod");
+	event->event.involved.name = strdup("a");
+	event->event.reason = strdup("AddRefused");
+	event->event.count = 1;
+	return event;
+}
+
+static void writes_events(void **state) {
+	(void)state;
+	char path[160];
+	_Static_assert(sizeof path > sizeof folder + 32, "room for the file's name");
+	struct object *event = make_event();
+	ASK(&first, create, event);
+	assert_int_equal(first.result, 0);
+	ASK(&second, create, event); /* exclusive by name */
+	assert_int_equal(second.result, -EEXIST);
+	ASK(&second, get, KIND_EVENT, "default", "pod-a.1");
+	assert_int_equal(second.result, 0);
+	assert_string_equal(second.object->event.reason, "AddRefused");
+	object_unref(event);
+
+	event = object_clone(second.object);
+	event->event.count = 2;
+	ASK(&second, update, event);
+	assert_int_equal(second.result, 0);
+	ASK(&first, update, event); /* of an old version */
+	assert_int_equal(first.result, -EAGAIN);
+	ASK(&first, get, KIND_EVENT, "default", "pod-a.1");
+	assert_int_equal(first.object->event.count, 2);
+	object_unref(event);
+
+	write_file("events/pod-a.1.yaml", "no event\n");
+	ASK(&first, get, KIND_EVENT, "default", "pod-a.1");
+	assert_true(first.source->verbs->complete(first.source)); /* nobody's decisions hang on Events */
+	snprintf(path, sizeof path, "%s/events/pod-a.1.yaml", folder);
+	assert_int_equal(unlink(path), 0);
+	ASK(&second, get, KIND_EVENT, "default", "pod-a.1");
+	assert_int_equal(second.result, -ENOENT);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(tells_of_files, set_up, tear_down),
@@ -303,6 +345,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(a_status_belongs_to_one_uid, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(endpoints_end_with_their_node, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(people_may_not_write_claims, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(writes_events, set_up, tear_down),
 	};
 	return cmocka_run_group_tests_name("source", tests, NULL, NULL);
 }
