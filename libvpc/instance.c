@@ -274,7 +274,9 @@ static int load_again_for_log(const struct vpc_template *template, const struct 
 		code = fd;
 		shorten_log(log, words, sizeof words);
 	}
-	return vpc_fail(error, code, "%s: %s: the kernel refuses to load it: %s%s%s", template->name, program, strerror(-code), *words ? "; verifier: " : "", words);
+	bool lacks_helper = strstr(words, "invalid func unknown#") || strstr(words, "unknown func ");
+	return vpc_fail(error, code, "%s: %s: the kernel refuses to load it: %s%s%s%s", template->name, program, strerror(-code),
+		lacks_helper ? "; 'vpcctl doctor' names the function that it lacks" : "", *words ? "; verifier: " : "", words);
 }
 
 static int load_program(const struct vpc_template *template, const struct vpc_prepared *prepared, const char *program, struct vpc_error *error) {
@@ -385,9 +387,11 @@ static const struct vpc_template_program *find_program(const struct vpc_template
 
 int vpc_instance_load(struct vpc_template *template, const char *program_name, const struct vpc_setting *settings, size_t count, struct vpc_instance **ret_instance,
 		struct vpc_error *error) {
-	const struct vpc_template_program *program = find_program(template, program_name);
+	const struct vpc_template_program *program = program_name ? find_program(template, program_name) : NULL;
 	struct assignment assignments[VPC_MOST_SETTINGS];
 	int parameters[VPC_MOST_SETTINGS];
+	if (!program_name)
+		return vpc_fail(error, -EINVAL, "%s: a program must be named", template->name);
 	if (!program)
 		return vpc_fail(error, -ENOENT, "%s: there is no program '%s'", template->name, program_name);
 	if (!program->prepared)
