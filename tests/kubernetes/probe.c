@@ -3,7 +3,7 @@
  * A source over the Kubernetes API with nothing behind it: keeps what it is told, checks that it is told in order, and does
  * what lines on stdin say.
  *
- *   probe patient|hasty NODE KUBECONFIG [UID...]      UIDs of VPCs to follow from the start
+ *   probe real|patient|hasty NODE KUBECONFIG [UID...]      UIDs of VPCs to follow from the start
  *
  *   dump                      "obj KEY UID VERSION MARK" for each object, then "end"; MARK: the annotation "mark"
  *   get KIND NAMESPACE NAME   "answer get RESULT VERSION"; "-": no namespace
@@ -30,11 +30,15 @@ static bool synced;
 static char line[4096];
 static size_t line_length, listed;
 
-/* Patient: the times of a real agent, but for those that a test would have to wait for. Hasty: meets many faults. */
+/* Patient: the times of a real agent, but for those that a test of faults would have to wait for. Hasty: meets many. */
 static const struct kubernetes_timing PATIENT = {
     .request = 3000, .silence = 1500, .watch = 3000, .backoff_first = 400, .backoff_last = 4000, .nodes = 2000};
 static const struct kubernetes_timing HASTY = {
     .request = 3000, .silence = 700, .watch = 1000, .backoff_first = 10, .backoff_last = 100, .nodes = 500};
+
+static const struct kubernetes_timing *timing_named(const char *name) {
+	return !strcmp(name, "hasty") ? &HASTY : !strcmp(name, "patient") ? &PATIENT : &KUBERNETES_TIMING;
+}
 
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
 	va_list arguments;
@@ -192,8 +196,7 @@ int main(int count, char **arguments) {
 	struct source_watcher watcher = {NULL, note_event, note_synced};
 	if (count < 3)
 		return 2;
-	struct kubernetes_options options = {
-	    .kubeconfig = arguments[3], .node = arguments[2], .timing = strcmp(arguments[1], "hasty") ? &PATIENT : &HASTY};
+	struct kubernetes_options options = {.kubeconfig = arguments[3], .node = arguments[2], .timing = timing_named(arguments[1])};
 	uv_pipe_t input;
 	signal(SIGPIPE, SIG_IGN);
 	uv_loop_init(&loop);
