@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a machine boots with: three archives one after the other, as the kernel takes them; sourced by hack/kernels.
 
-# Packages that the tests need in there: programs, and libraries in the form that cross-building takes.
-root_packages=(bash dash coreutils findutils grep sed mawk util-linux bsdextrautils mount procps kmod iproute2 iputils-ping nftables jq tcpdump
-	ethtool bpftool containernetworking-plugins libc6-dev libbpf-dev libelf-dev zlib1g-dev libmnl-dev libmd-dev libnftables-dev libuv1-dev
-	libyaml-dev libcjson-dev libcmocka-dev)
+# Programs that the tests call in there, and the libraries of the build in the form that cross-building takes.
+root_programs=(bash dash coreutils findutils grep sed mawk util-linux bsdextrautils mount procps kmod iproute2 iputils-ping nftables jq
+	tcpdump ethtool bpftool containernetworking-plugins)
+root_packages() {
+	printf '%s\n' "${root_programs[@]}"
+	awk '$1 == "build" && $2 ~ /^lib[^|]*-dev$/ {print $2}' <<<"$PACKAGES"
+}
 
 # Of this distribution where it is Debian, so that what was built here finds the libraries that it was built with.
 root_suite() {

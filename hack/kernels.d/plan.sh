@@ -18,3 +18,14 @@ make_plan() {
 		.tests[] | select(.name | test($chosen)) | select(.name | test($only)) |
 		[.name, (property("TIMEOUT") // 60) * $slowness, ((property("ENVIRONMENT") // []) | map(@sh + " ") | add // "" | if . == "" then "" else "env " + . end) + (.command | @sh)] | @tsv'
 }
+
+# cross_build ARCHITECTURE BUILD: with the root that was fetched as what it is compiled against
+cross_build() {
+	local log=$work/cross_build.log
+	say "building for $1"
+	cmake -S . -B "$2" -G Ninja --toolchain "$here/$1.cmake" -DLIBVPC_SYSROOT="$root" >"$log" 2>&1 &&
+		nice cmake --build "$2" --parallel "$(nproc)" >"$log" 2>&1 && return
+	tail -n 40 "$log"
+	verdict="${red}FAILED$plain: does not build for $1"
+	return 1
+}
