@@ -385,6 +385,8 @@ static void publish(struct vpc_template *template) {
 }
 
 int vpc_template_find_parameters(struct vpc_template *template, const struct vpc_template_options *options, struct vpc_error *error) {
+	if (options && options->placeholder_count && !options->placeholders)
+		return vpc_fail(error, -EINVAL, "%s: there is no list of the %zu placeholders", template->name, options->placeholder_count);
 	int result = find_variables(template, error);
 	if (result == 0)
 		result = count_uses(template, error);

@@ -97,8 +97,8 @@ static int write_constant(struct output *output, const struct vpc_elf_relocation
 }
 
 /*
- * Whether the relocation is of a named constant, in what was chosen. What other programs use keeps its relocation, and its
- * constant stays a variable that is zero. -EINVAL if they share the function.
+ * Whether the relocation is of a named constant, in what was chosen. What other programs use keeps its relocation, and can
+ * be written later. -EINVAL if they share the function.
  */
 static int is_to_be_written(const struct output *output, const struct vpc_elf_relocation *relocation, size_t *ret_section, uint64_t *ret_offset, struct vpc_error *error) {
 	const struct vpc_template *template = output->template;

@@ -16,6 +16,7 @@
 
 #include "error.h"
 #include "probe.h"
+#include "template_pieces.h"
 #include "template_placeholders.h"
 
 #define LOAD_IMMEDIATE_64 (BPF_LD | BPF_IMM | BPF_DW)
@@ -282,7 +283,11 @@ static int register_handlers(const struct vpc_template *template, enum vpc_direc
 }
 
 static int resize_maps(const struct vpc_template *template, const struct vpc_prepare_options *options, struct vpc_error *error) {
+	if (options->map_size_count && !options->map_sizes)
+		return vpc_fail(error, -EINVAL, "%s: there is no list of the %zu map sizes", template->name, options->map_size_count);
 	for (size_t i = 0; i < options->map_size_count; i++) {
+		if (!options->map_sizes[i].map)
+			return vpc_fail(error, -EINVAL, "%s: a map must be named to get another size", template->name);
 		struct bpf_map *map = bpf_object__find_map_by_name(template->object, options->map_sizes[i].map);
 		if (!map)
 			return vpc_fail(error, -ENOENT, "%s: there is no map '%s'", template->name, options->map_sizes[i].map);
@@ -291,6 +296,34 @@ static int resize_maps(const struct vpc_template *template, const struct vpc_pre
 			return vpc_fail(error, result, "%s: map %s cannot have %u entries", template->name, options->map_sizes[i].map, options->map_sizes[i].max_entries);
 	}
 	return 0;
+}
+
+static bool is_map_used(const struct vpc_template *template, const struct vpc_pieces *pieces, size_t maps, const char *name) {
+	for (size_t i = 0; i < pieces->relocation_count; i++) {
+		const struct vpc_elf_relocation *relocation = &pieces->relocations[i];
+		if (relocation->section == maps)
+			return true; /* maps that hold maps or programs: who uses whom is not looked into */
+		const struct vpc_piece *piece = vpc_pieces_at(pieces, relocation->section, relocation->offset);
+		if (piece && piece->is_chosen && relocation->symbol->st_shndx == maps && strcmp(vpc_elf_symbol_name(&template->elf, relocation->symbol), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Where one program is chosen, maps that only others use are not made. */
+static int choose_maps(const struct vpc_template *template, struct vpc_error *error) {
+	_cleanup_(vpc_pieces_release) struct vpc_pieces pieces = {0};
+	size_t maps = vpc_elf_find_section(&template->elf, ".maps");
+	struct bpf_map *map;
+	if (!template->only_program || !maps)
+		return 0;
+	int result = vpc_pieces_find(template, template->only_program, &pieces, error);
+	if (result < 0)
+		return result;
+	bpf_object__for_each_map(map, template->object)
+		if (!bpf_map__is_internal(map) && !is_map_used(template, &pieces, maps, bpf_map__name(map)) && result == 0)
+			result = bpf_map__set_autocreate(map, false);
+	return result < 0 ? vpc_fail(error, result, "%s: a map that is not used cannot be left out", template->name) : 0;
 }
 
 /* Only the chosen programs are loaded; without a pin directory no map is pinned. */
@@ -335,6 +368,9 @@ static int open_and_load(struct vpc_template *template, const struct vpc_prepare
 	int result = choose_parts(template, options);
 	if (result < 0)
 		return fail_with_words(template, "a map cannot be left without a pin", result, error);
+	result = choose_maps(template, error);
+	if (result < 0)
+		return result;
 	result = resize_maps(template, options, error);
 	if (result < 0)
 		return result;
@@ -390,6 +426,9 @@ int vpc_template_prepare(struct vpc_template *template, const struct vpc_prepare
 }
 
 int vpc_template_map_fd(const struct vpc_template *template, const char *name) {
+	if (!name)
+		return -EINVAL;
 	struct bpf_map *map = template->object ? bpf_object__find_map_by_name(template->object, name) : NULL;
-	return map ? bpf_map__fd(map) : -ENOENT;
+	int fd = map ? bpf_map__fd(map) : -ENOENT;
+	return fd < 0 ? -ENOENT : fd;
 }

@@ -76,10 +76,10 @@ static int unknown(const struct vpc_template *template, const char *name, struct
 
 int vpc_template_parse_setting(const struct vpc_template *template, const char *text, struct vpc_setting *ret_setting, struct vpc_error *error) {
 	struct vpc_setting setting = {0};
-	const char *equals = strchr(text, '=');
+	const char *equals = text ? strchr(text, '=') : NULL;
 	char name[256];
 	if (!equals)
-		return vpc_fail(error, -EINVAL, "%s: '%s' is not NAME=VALUE", template->name, text);
+		return vpc_fail(error, -EINVAL, "%s: '%s' is not NAME=VALUE", template->name, text ? text : "");
 	int result = read_element(template, text, (size_t)(equals - text), name, &setting.element, error);
 	if (result < 0)
 		return result;
@@ -111,15 +111,17 @@ static int check_range(const struct vpc_template *template, const struct vpc_par
 
 /* The library's own pointers compare equal at once; others by their text. */
 static int parameter_of(const struct vpc_template *template, const struct vpc_setting *setting) {
-	for (size_t i = 0; i < template->parameter_count; i++)
+	for (size_t i = 0; i < template->parameter_count && setting->name; i++)
 		if (template->parameters[i].name == setting->name)
 			return (int)i;
 	return setting->name ? vpc_template_parameter_index(template, setting->name) : -1;
 }
 
 static int check_setting(const struct vpc_template *template, const struct vpc_setting *setting, int index, struct vpc_error *error) {
+	if (!setting->name)
+		return vpc_fail(error, -EINVAL, "%s: a setting has no name", template->name);
 	if (index < 0)
-		return unknown(template, setting->name ? setting->name : "", error);
+		return unknown(template, setting->name, error);
 	const struct vpc_parameter *parameter = &template->parameters[index].public;
 	int result = check_element(template, parameter, setting->element, error);
 	if (result == 0 && setting->value.width != parameter->width)
@@ -131,6 +133,8 @@ static int check_setting(const struct vpc_template *template, const struct vpc_s
 }
 
 int vpc_template_check_settings(const struct vpc_template *template, const struct vpc_setting *settings, size_t count, int *ret_parameters, struct vpc_error *error) {
+	if (count && !settings)
+		return vpc_fail(error, -EINVAL, "%s: there is no list of the %zu settings", template->name, count);
 	for (size_t i = 0; i < count; i++) {
 		int index = parameter_of(template, &settings[i]);
 		int result = check_setting(template, &settings[i], index, error);

@@ -93,6 +93,8 @@ static void free_template(struct vpc_template **template) {
 
 int vpc_template_open_memory(const char *name, const void *bytes, size_t length, const struct vpc_template_options *options, struct vpc_template **ret_template,
 		struct vpc_error *error) {
+	if (!name || !bytes)
+		return vpc_fail(error, -EINVAL, "%s: an object needs a name and bytes", name ? name : "object");
 	_cleanup_(free_template) struct vpc_template *template = calloc(1, sizeof *template);
 	if (!template)
 		return vpc_fail(error, -ENOMEM, "%s: no memory for a template", name);
@@ -144,6 +146,8 @@ static int read_file(const char *path, void **ret_bytes, size_t *ret_length, str
 int vpc_template_open_file(const char *path, const struct vpc_template_options *options, struct vpc_template **ret_template, struct vpc_error *error) {
 	_cleanup_(free_memory) void *bytes = NULL;
 	size_t length = 0;
+	if (!path)
+		return vpc_fail(error, -EINVAL, "object: there is no path to read it from");
 	int result = read_file(path, &bytes, &length, error);
 	return result < 0 ? result : vpc_template_open_memory(path, bytes, length, options, ret_template, error);
 }
@@ -201,6 +205,6 @@ const struct vpc_parameter *vpc_template_parameter(const struct vpc_template *te
 }
 
 const struct vpc_parameter *vpc_template_find_parameter(const struct vpc_template *template, const char *name) {
-	int index = vpc_template_parameter_index(template, name);
+	int index = name ? vpc_template_parameter_index(template, name) : -1;
 	return index < 0 ? NULL : &template->parameters[index].public;
 }

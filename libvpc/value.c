@@ -79,6 +79,8 @@ int vpc_value_parse(const struct vpc_parameter *parameter, const char *text, str
 	struct vpc_value value = {.width = (uint8_t)parameter->width};
 	int result = 0;
 
+	if (!text)
+		return vpc_fail(error, -EINVAL, "%s: there is no text to be read as a value", parameter->name ? parameter->name : "");
 	if (parameter->width < 1 || parameter->width > VPC_VALUE_WIDTH)
 		return vpc_fail(error, -EINVAL, "%s: a value has 1 to %d bytes, not %u", parameter->name, VPC_VALUE_WIDTH, parameter->width);
 	switch (parameter->type) {
@@ -124,6 +126,8 @@ int vpc_value_format(const struct vpc_parameter *parameter, const struct vpc_val
 	const uint8_t *b = value->bytes;
 	uint64_t number = 0;
 	int length;
+	if (!buffer)
+		return -EINVAL;
 	switch (value->type ? (enum vpc_value_type)value->type : parameter->type) {
 	case VPC_VALUE_IPV4: return format_address(AF_INET, value, buffer, size);
 	case VPC_VALUE_IPV6: return format_address(AF_INET6, value, buffer, size);

@@ -136,6 +136,29 @@ static void writes_placeholders(void **state) {
 	release(&other);
 }
 
+/* One program and what it calls; the others can be patched in what was written as before. */
+static void writes_constants_of_one_program(void **state) {
+	(void)state;
+	const struct vpc_template_options first = {.size = sizeof first, .program = "first"}, third = {.size = sizeof third, .program = "third"};
+	struct written chosen = load_written("choice", &first, "mine=20", "first");
+	struct vpc_template *template = NULL;
+	struct written written = {0};
+	struct vpc_error error = {""};
+	assert_int_equal(run_written(&chosen, "first", 2, 0), 42);
+	assert_int_equal(vpc_template_open_memory("again", chosen.bytes, chosen.length, NULL, &template, &error), 0);
+	assert_int_equal(vpc_template_find_parameter(template, "mine")->sites, 0);
+	assert_int_equal(vpc_template_find_parameter(template, "other")->sites, 1);
+	vpc_template_free(template);
+	release(&chosen);
+
+	template = open_object("choice", &third);
+	assert_int_equal(write_object(template, "shared=1", &written, &error), -EINVAL);
+	if (!strstr(error.text, "shared is in function shared_function, which program third calls, and others too"))
+		fail_msg("%s", error.text);
+	assert_null(written.bytes);
+	vpc_template_free(template);
+}
+
 static const struct {
 	const char *object, *settings;
 	int result;
@@ -189,6 +212,7 @@ int main(int count, char **arguments) {
 		cmocka_unit_test(writes_constants),
 		cmocka_unit_test(writes_globals),
 		cmocka_unit_test(writes_placeholders),
+		cmocka_unit_test(writes_constants_of_one_program),
 		cmocka_unit_test(refuses_what_instances_refuse),
 		cmocka_unit_test(writes_what_it_can_read),
 	};

@@ -8,6 +8,10 @@
  * may be used from different threads, but vpc_template_prepare() must not run while another thread opens or loads a
  * libbpf object, since libbpf's table of program handlers is global.
  *
+ * A name, path, text or list that is NULL gives -EINVAL (from functions that return a pointer, NULL), unless the function
+ * says what NULL stands for; options and error may always be NULL, but for those of vpc_datapath_open(). Objects, single
+ * structures, ret_ parameters and callbacks must be there, and lists as long as their count says.
+ *
  * Ownership is in the name: _new and _open give an object that _free takes back; _free accepts NULL and returns NULL.
  * Structures with a leading `size` are extended at their end: set it to sizeof, zero the rest.
  */
@@ -59,7 +63,7 @@ enum vpc_site {
 
 /* What is known of a parameter. Strings live as long as the template. */
 struct vpc_parameter {
-	const char *name;
+	const char *name; /* "x"; ".data:x" or ".data+8:x" (section and offset) where the object has several variables x */
 	const char *description; /* "" if none is declared */
 	enum vpc_site site;
 	enum vpc_value_type type;
@@ -105,7 +109,7 @@ struct vpc_placeholder {
 
 struct vpc_template_options {
 	size_t size;
-	const char *program; /* only this program and what it calls; NULL: all */
+	const char *program; /* only this program, what it calls, and the maps that these use; NULL: all */
 	const struct vpc_placeholder *placeholders;
 	size_t placeholder_count;
 };
@@ -137,7 +141,11 @@ VPC_API const struct vpc_parameter *vpc_template_find_parameter(const struct vpc
 /* Reads "name=value" or "name[3]=value". The setting's name points into the template. */
 VPC_API int vpc_template_parse_setting(const struct vpc_template *template_, const char *text, struct vpc_setting *ret_setting, struct vpc_error *error);
 
-/* Writes a copy of the object with the settings in it, loadable by ip, tc and bpftool. The caller frees *ret_bytes with free(). */
+/*
+ * Writes a copy of the object with the settings in it, loadable by ip, tc and bpftool. The caller frees *ret_bytes with
+ * free(). Where one program was chosen (vpc_template_options), only what it uses must be set and is written; the others
+ * are left as they are, not to be loaded. -EINVAL if it shares a function that has a parameter with others.
+ */
 VPC_API int vpc_template_patch(const struct vpc_template *template_, const struct vpc_setting *settings, size_t count, void **ret_bytes, size_t *ret_length, struct vpc_error *error);
 
 enum vpc_direction { VPC_INGRESS = 1, VPC_EGRESS, VPC_XDP };
