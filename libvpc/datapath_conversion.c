@@ -104,12 +104,12 @@ static int check_part(const struct vpc_conversion *conversion, const char *map, 
 	for (uint32_t i = find_move(conversion, map, 0); i < conversion->count; i = find_move(conversion, map, i + 1)) {
 		const struct vpc_move *move = &conversion->moves[i];
 		if (move->part == part && ((uint32_t)move->from + move->length > from_size || (uint32_t)move->to + move->length > to_size))
-			return vpc_fail(error, -EPROTO, "map %s: a field of the %s lies beyond its end (%" PRIu32 " bytes in layout %" PRIu32 ", %" PRIu32 " in %" PRIu32 ")",
-				map, name, from_size, conversion->from, to_size, conversion->to);
+			return vpc_fail(error, -EPROTO,
+				"map %s: a field of the %s lies beyond its end (%" PRIu32 " bytes in layout %" PRIu32 ", %" PRIu32 " in %" PRIu32 ")", map, name, from_size, conversion->from, to_size, conversion->to);
 	}
 	if (from_size != to_size && !changes_part(conversion, map, part))
-		return vpc_fail(error, -EPROTO, "map %s: the %s has %" PRIu32 " bytes in layout %" PRIu32 " and %" PRIu32 " in %" PRIu32 ", and no fields are declared",
-			map, name, from_size, conversion->from, to_size, conversion->to);
+		return vpc_fail(error, -EPROTO,
+			"map %s: the %s has %" PRIu32 " bytes in layout %" PRIu32 " and %" PRIu32 " in %" PRIu32 ", and no fields are declared", map, name, from_size, conversion->from, to_size, conversion->to);
 	return 0;
 }
 
@@ -118,7 +118,8 @@ int vpc_conversion_check(const struct vpc_conversion *conversion, const struct v
 	return result ?: check_part(conversion, from->name, VPC_PART_VALUE, from->value_size, to->value_size, error);
 }
 
-static void convert(const struct vpc_conversion *conversion, const char *map, enum vpc_part part, const uint8_t *from, uint8_t *ret_to, uint32_t size) {
+static void convert(const struct vpc_conversion *conversion, const char *map, enum vpc_part part, const uint8_t *from, uint8_t *ret_to,
+	uint32_t size) {
 	if (!changes_part(conversion, map, part)) {
 		memcpy(ret_to, from, size);
 		return;
@@ -131,7 +132,8 @@ static void convert(const struct vpc_conversion *conversion, const char *map, en
 	}
 }
 
-void vpc_conversion_key(const struct vpc_conversion *conversion, const struct vpc_map *from, const struct vpc_map *to, const void *key, void *ret_key) {
+void vpc_conversion_key(const struct vpc_conversion *conversion, const struct vpc_map *from, const struct vpc_map *to, const void *key,
+	void *ret_key) {
 	convert(conversion, from->name, VPC_PART_KEY, key, ret_key, to->key_size);
 }
 

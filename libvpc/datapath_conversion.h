@@ -46,7 +46,8 @@ bool vpc_conversion_changes(const struct vpc_conversion *conversion, const char 
 /* -EPROTO if entries of the one cannot become entries of the other by it: fields beyond the end, or sizes that nothing explains. */
 int vpc_conversion_check(const struct vpc_conversion *conversion, const struct vpc_map *from, const struct vpc_map *to, struct vpc_error *error);
 /* Writes the whole key or value, of all CPUs where the map has one for each. Checked before. */
-void vpc_conversion_key(const struct vpc_conversion *conversion, const struct vpc_map *from, const struct vpc_map *to, const void *key, void *ret_key);
+void vpc_conversion_key(const struct vpc_conversion *conversion, const struct vpc_map *from, const struct vpc_map *to, const void *key,
+	void *ret_key);
 void vpc_conversion_value(const struct vpc_conversion *conversion, const struct vpc_map *from, const struct vpc_map *to, const void *value,
 	void *ret_value);
 

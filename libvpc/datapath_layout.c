@@ -52,8 +52,9 @@ static int split(const char *directory, char own[256], char parent[256], struct 
 
 static int find_conversion(const char *directory, unsigned version, struct vpc_conversion *ret_conversion, struct vpc_error *error) {
 	if (version + 1 < VPC_LAYOUT_VERSION)
-		return vpc_fail(error, -EPROTO, "%s holds pins of a layout too old for this version, which were left as they are; run the version with layout %u first",
-			directory, version + 1);
+		return vpc_fail(error, -EPROTO,
+			"%s holds pins of a layout too old for this version, which were left as they are; run the version with layout %u first", directory,
+			version + 1);
 	if (version < VPC_LAYOUT_VERSION) {
 		vpc_conversion_forth(ret_conversion);
 		return 0;

@@ -39,8 +39,8 @@ static bool is_growing(size_t map) {
 
 /* ---- entries ---- */
 
-static int write_entry(const struct vpc_migration *migration, const struct vpc_map *from, const struct vpc_map *to, const void *key, const void *value,
-	uint64_t flag) {
+static int write_entry(const struct vpc_migration *migration, const struct vpc_map *from, const struct vpc_map *to, const void *key,
+	const void *value, uint64_t flag) {
 	uint64_t new_key[(to->key_size + 7) / 8], new_value[(to->read_size + 7) / 8];
 	vpc_conversion_key(&migration->conversion, from, to, key, new_key);
 	vpc_conversion_value(&migration->conversion, from, to, value, new_value);
@@ -79,7 +79,8 @@ static int get_at(const char *directory, const char *folder, const char *name) {
 }
 
 static bool is_same(const struct vpc_map *a, const struct vpc_map *b) {
-	return a->type == b->type && a->key_size == b->key_size && a->value_size == b->value_size && a->max_entries == b->max_entries && a->flags == b->flags;
+	return a->type == b->type && a->key_size == b->key_size && a->value_size == b->value_size && a->max_entries == b->max_entries &&
+		a->flags == b->flags;
 }
 
 /* Finds or makes the map in the directory. `made` is an empty one that nobody uses yet. */

@@ -69,7 +69,8 @@ static void free_instances(struct vpc_instance *(*instances)[VPC_STEPS]) {
 		vpc_instance_free((*instances)[i]);
 }
 
-static int put_step(struct vpc_datapath *datapath, struct vpc_node_state *state, uint32_t step, const struct vpc_instance *instance, struct vpc_error *error) {
+static int put_step(struct vpc_datapath *datapath, struct vpc_node_state *state, uint32_t step, const struct vpc_instance *instance,
+	struct vpc_error *error) {
 	int fd = vpc_instance_fd(instance);
 	if (bpf_map_update_elem(datapath->maps[VPC_MAP_steps].fd, &step, &fd, BPF_ANY))
 		return vpc_map_fail(&datapath->maps[VPC_MAP_steps], -errno, STEPS[step], error);

@@ -98,7 +98,9 @@ static void fill(uint8_t seed) {
 	uint64_t time = (uint64_t)now.tv_sec * 1000000000u, counts[1024], flows = 2 * ENTRIES * (uint64_t)seed;
 	for (uint8_t i = 0; i < ENTRIES; i++) {
 		for (uint32_t network = NETWORK; network <= OTHER_NETWORK; network++) {
-			struct vpc_flow_key flow = {.network = network, .protocol = IPPROTO_UDP, .pod_port = htons(i), .peer_port = htons(seed), .pod = address(seed, 1), .peer = address(seed, i)};
+			struct vpc_flow_key flow = {.network = network, .protocol = IPPROTO_UDP, .pod_port = htons(i), .peer_port = htons(seed)};
+			flow.pod = address(seed, 1);
+			flow.peer = address(seed, i);
 			add("flows", &flow, &(struct vpc_flow){.last_seen = time + i, .origin = VPC_FLOW_ALLOW, .state = i});
 		}
 		struct vpc_fragment_key fragment = {.network = NETWORK, .identification = i, .source = address(seed, i), .protocol = IPPROTO_UDP};
