@@ -121,6 +121,8 @@ static const struct row ROWS[] = {
 		{MOV32(2, 0xc0a8), I(0x15, 1, 0, 2, 0), PUT2(6, 0, 0x0101), STORE2(6, 2, 2), EXIT}, 0},
 	{"in pieces: one of them from the whole", SET, BIG, 0, {MOV32(2, SET), STORE4(6, 8, 2), STORE2(6, 0, 2), PUT2(6, 2, 0xfedc), EXIT},
 		{MOV32(2, BIG), STORE4(6, 8, 2), STORE2(6, 0, 2), PUT2(6, 2, 0xc0a8), EXIT}, 0},
+	{"in pieces that are read back: as open as the place", 0x00dcba98, BIG, -EILSEQ,
+		{LDDW(1, 0xdcba9801, 0), STORE8(10, -8, 1), LOAD8(2, 10, -8), I(0x15, 2, 0, 0, 0x00dcba98), EXIT}, {{0}}, 0},
 	{"in pieces: 8 bytes", WIDE, 0x1122334455667788, 0, {PUT4(6, 0, 0x76543210), PUT2(6, 4, 0xba98), PUT2(6, 6, 0xfedc), EXIT},
 		{PUT4(6, 0, 0x55667788), PUT2(6, 4, 0x3344), PUT2(6, 6, 0x1122), EXIT}, 8},
 
@@ -193,6 +195,8 @@ static const struct {
 	{"a piece is returned where ways meet", {"p", SET, 4, 0}, -EILSEQ, "used for something else", {MOV32(1, SET), MOV32(0, 0xfedc), STORE2(6, 2, 0), PUT2(6, 0, 0xba98), I(0x15, 1, 0, 1, 0), MOV32(0, 7), EXIT}},
 	{"a piece is stored elsewhere too", {"p", SET, 4, 0}, -EILSEQ, "used for something else", {MOV32(1, SET), MOV32(2, 0xfe), STORE1(6, 3, 2), PUT1(6, 2, 0xdc), PUT2(6, 0, 0xba98), STORE1(6, 8, 2), EXIT}},
 	{"a piece is used where ways meet, but only after it is made anew", {"p", SET, 4, 1}, 0, NULL, {MOV32(0, 0xfedc), STORE2(6, 2, 0), PUT2(6, 0, 0xba98), I(0x15, 1, 0, 1, 0), MOV32(2, 7), MOV32(0, 7), EXIT}},
+	{"one move for two pieces of one", {"p", 0xDEADDEAD, 4, 0}, -EILSEQ, "used for something else",
+		{MOV32(1, 0xDEADDEAD), MOV32(2, 0xad), STORE1(6, 0, 2), STORE1(6, 2, 2), PUT1(6, 1, 0xde), PUT1(6, 3, 0xde), EXIT}},
 	{"in pieces with bytes swapped", {"p", SET, 4, 0}, -EILSEQ, "bytes swapped", {MOV32(1, SET), PUT1(6, 0, 0xfe), PUT1(6, 1, 0xdc), PUT1(6, 2, 0xba), PUT1(6, 3, 0x98), EXIT}},
 	{"some of the pieces", {"p", SET, 4, 0}, -EILSEQ, "not stored beside it", {MOV32(1, SET), PUT1(6, 1, 0xba), PUT1(6, 0, 0x98), EXIT}},
 	{"pieces around another pointer", {"p", SET, 4, 0}, -EILSEQ, "not stored beside it", {MOV32(1, SET), PUT1(6, 1, 0xba), PUT1(6, 0, 0x98), LOAD8(6, 6, 0), PUT1(6, 3, 0xfe), PUT1(6, 2, 0xdc), EXIT}},
