@@ -7,13 +7,16 @@
 
 #include "error.h"
 
+/* Not through a table of addresses, in which arm64's linker confuses symbols of one section. */
+#define HERE __attribute__((visibility("hidden")))
+
 #define EMBED(name_) \
 	__asm__(".pushsection .rodata\n" \
 			".balign 8\n" \
 			"vpc_builtin_" #name_ "_start: .incbin \"" VPC_OBJECT_DIRECTORY "/" #name_ ".bpf.o\"\n" \
 			"vpc_builtin_" #name_ "_end: .byte 0\n" \
 			".popsection\n"); \
-	extern const char vpc_builtin_##name_##_start[], vpc_builtin_##name_##_end[];
+	extern const char vpc_builtin_##name_##_start[] HERE, vpc_builtin_##name_##_end[] HERE;
 VPC_BUILTIN_OBJECTS(EMBED)
 
 int vpc_template_open_builtin(const char *name, const struct vpc_template_options *options, struct vpc_template **ret_template, struct vpc_error *error) {
