@@ -308,8 +308,17 @@ static void replace_record(struct agent *agent, struct record *record) {
 	record_free(table_put(&agent->records, record->container, record));
 }
 
+static void tell_attached(const struct record *record, const struct vpc_timing *timing) {
+	log_event(LOG_INFO, record->name, "PodAttached",
+	    "to VPC %s (%s %u), container %s, interface %u, %llu us (patch %llu, load %llu, attach %llu)", record->vpc_name,
+	    encapsulation_text(record->pod.encapsulation), record->pod.network_id, record->container, record->pod.ifindex,
+	    (unsigned long long)timing->total / 1000, (unsigned long long)timing->patch / 1000, (unsigned long long)timing->load / 1000,
+	    (unsigned long long)timing->attach / 1000);
+}
+
 static void attach(struct addition *addition, const struct object *pod) {
 	struct agent *agent = addition->agent;
+	struct vpc_timing timing = {0};
 	struct vpc_error error = {""};
 	int code = 0;
 	struct record *record = make_record(addition, pod, &error, &code);
@@ -324,7 +333,7 @@ static void attach(struct addition *addition, const struct object *pod) {
 	}
 	uint32_t mtu = record->pod.mtu;
 	replace_record(agent, record);
-	int result = reconciler_attach(agent->reconciler, record, &error);
+	int result = reconciler_attach(agent->reconciler, record, &timing, &error);
 	if (result < 0) {
 		end_failed(addition,
 		    result == -ENOSPC || result == -ENOMEM || result == -EAGAIN || result == -E2BIG ? CNI_TRY_AGAIN : CNI_DATAPATH_FAILURE,
@@ -332,6 +341,7 @@ static void attach(struct addition *addition, const struct object *pod) {
 		return;
 	}
 	end_well(addition, mtu);
+	tell_attached(record, &timing);
 }
 
 static void note_claim(void *context, int result, const struct object *claim, const struct vpc_error *error) {

@@ -72,20 +72,28 @@ static int write_all(int fd, const char *bytes, size_t length) {
 	return 0;
 }
 
+/* Counts from a random number: agents of other nodes may write to the same folder. */
+static int make_temporary_name(char name[32]) {
+	static uint64_t next;
+	if (!next && getrandom(&next, sizeof next, 0) != sizeof next)
+		return -EIO;
+	snprintf(name, 32, TEMPORARY_PREFIX "%016" PRIx64, next++);
+	return 0;
+}
+
 int file_write(int folder, const char *name, const void *bytes, size_t length, enum file_mode mode, struct file_signature *ret_signature) {
 	char temporary[32];
-	uint64_t random;
 	struct stat status;
 	bool exclusive = mode == FILE_CREATE || mode == FILE_CREATE_UNFLUSHED;
 	bool flushed = mode == FILE_CREATE || mode == FILE_REPLACE;
-	if (getrandom(&random, sizeof random, 0) != sizeof random)
-		return -EIO;
-	snprintf(temporary, sizeof temporary, TEMPORARY_PREFIX "%016" PRIx64, random);
+	int result = make_temporary_name(temporary);
+	if (result < 0)
+		return result;
 	_cleanup_(close_fd) int fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
-	int result = write_all(fd, bytes, length);
-	if (result == 0 && ((flushed && fsync(fd) < 0) || fstat(fd, &status) < 0))
+	result = write_all(fd, bytes, length);
+	if (result == 0 && ((flushed && fsync(fd) < 0) || (ret_signature && fstat(fd, &status) < 0)))
 		result = -errno;
 	if (result == 0 && !exclusive && renameat(folder, temporary, folder, name) < 0)
 		result = -errno;

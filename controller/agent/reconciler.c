@@ -236,10 +236,9 @@ int reconciler_retire(struct reconciler *reconciler, struct record *record, stru
 	return 0;
 }
 
-int reconciler_attach(struct reconciler *reconciler, struct record *record, struct vpc_error *error) {
+int reconciler_attach(struct reconciler *reconciler, struct record *record, struct vpc_timing *ret_timing, struct vpc_error *error) {
 	struct agent *agent = reconciler->agent;
-	struct vpc_timing timing = {0};
-	int result = vpc_datapath_put_pod(agent->datapath, &record->pod, &timing, error);
+	int result = vpc_datapath_put_pod(agent->datapath, &record->pod, ret_timing, error);
 	if (result < 0) {
 		close_pod(agent, record);
 		return result;
@@ -247,11 +246,6 @@ int reconciler_attach(struct reconciler *reconciler, struct record *record, stru
 	record->attached = true;
 	applied_of(reconciler, record->pod.encapsulation, record->pod.network_id)->used = false;
 	apply_network(reconciler, record);
-	log_event(LOG_INFO, record->name, "PodAttached",
-	    "to VPC %s (%s %u), container %s, interface %u, %llu us (patch %llu, load %llu, attach %llu)", record->vpc_name,
-	    encapsulation_text(record->pod.encapsulation), record->pod.network_id, record->container, record->pod.ifindex,
-	    (unsigned long long)timing.total / 1000, (unsigned long long)timing.patch / 1000, (unsigned long long)timing.load / 1000,
-	    (unsigned long long)timing.attach / 1000);
 	publisher_wake(agent->publisher);
 	return 0;
 }

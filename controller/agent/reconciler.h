@@ -14,9 +14,9 @@ void reconciler_wake(struct reconciler *reconciler);
 
 /*
  * Attaches a Pod and gives its network the rules and remote members, at once. The record is in agent->records and on disk
- * already. 0 or negative errno; on failure the Pod is closed: nothing passes, and the record says so.
+ * already; the caller tells what it took. 0 or negative errno; on failure the Pod is closed: nothing passes, and the record says so.
  */
-int reconciler_attach(struct reconciler *reconciler, struct record *record, struct vpc_error *error);
+int reconciler_attach(struct reconciler *reconciler, struct record *record, struct vpc_timing *ret_timing, struct vpc_error *error);
 /* Removes the Pod's kernel state, then its record; later its published endpoint. 0 or negative errno: then the record stays. */
 int reconciler_detach(struct reconciler *reconciler, struct record *record, struct vpc_error *error);
 /*
