@@ -12,23 +12,25 @@
 #define BODY_LIMIT (16u << 20)   /* of one object */
 #define REASON_LIMIT (64u << 10) /* of an answer that is no success */
 #define STREAMS 90               /* API servers allow 100 on a connection */
+#define POOL_WATCHES 80          /* on a connection; more would make libcurl open one for each that comes meanwhile */
+#define UNARY_CONNECTIONS 8      /* for servers without HTTP/2; questions beyond that wait */
 #define ALIVE_IDLE_S 15          /* a peer that is gone is found by the kernel within half a minute */
 #define ALIVE_INTERVAL_S 5
 #define ALIVE_COUNT 3
 
 /* Connections for one purpose. */
 struct pool {
+	struct pool *next;
 	struct http *http;
 	CURLM *multi;
 	uv_timer_t timer;
+	unsigned watches; /* under way */
 };
-
-enum { POOL_UNARY, POOL_WATCHES, POOLS };
 
 struct http {
 	uv_loop_t *loop;
 	struct access *access;
-	struct pool pools[POOLS];
+	struct pool *unary, *watches; /* each a list, of which unary has one */
 	struct http_exchange *first;
 	unsigned handles; /* of libuv, open */
 };
@@ -90,6 +92,7 @@ struct http_exchange *http_cancel(struct http_exchange *exchange) {
 	if (exchange->ticket)
 		access_forget(exchange->ticket);
 	stop_transfer(exchange);
+	exchange->pool->watches -= exchange->call.watch;
 	*exchange->link = exchange->next;
 	if (exchange->next)
 		exchange->next->link = exchange->link;
@@ -347,6 +350,8 @@ static void set_transport(struct http_exchange *exchange, const struct credentia
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, config->insecure ? 0L : 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, config->insecure ? 0L : 2L);
 	set_part(easy, &config->authority, CURLOPT_CAINFO, CURLOPT_CAINFO_BLOB);
+	if (config->authority.path || config->authority.inline_bytes)
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* that authority, and none of the system's */
 	if (credential->certificate) {
 		set_part(easy, credential->certificate, CURLOPT_SSLCERT, CURLOPT_SSLCERT_BLOB);
 		set_part(easy, credential->key, CURLOPT_SSLKEY, CURLOPT_SSLKEY_BLOB);
@@ -382,10 +387,37 @@ static void begin(struct http_exchange *exchange) {
 	exchange->ticket = access_get(exchange->http->access, begin_transfer, exchange);
 }
 
+static struct pool *open_pool(struct http *http, struct pool *next, long connections) {
+	struct pool *pool = allocate(sizeof *pool);
+	*pool = (struct pool){.next = next, .http = http, .multi = curl_multi_init()};
+	uv_timer_init(http->loop, &pool->timer);
+	pool->timer.data = pool;
+	http->handles++;
+	curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool);
+	curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool);
+	curl_multi_setopt(pool->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS);
+	curl_multi_setopt(pool->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections);
+	return pool;
+}
+
+static struct pool *choose_pool(struct http *http, bool watch) {
+	if (!watch)
+		return http->unary;
+	struct pool *pool = http->watches;
+	while (pool && pool->watches >= POOL_WATCHES)
+		pool = pool->next;
+	if (!pool)
+		pool = http->watches = open_pool(http, http->watches, 0);
+	pool->watches++;
+	return pool;
+}
+
 struct http_exchange *http_start(struct http *http, const struct http_call *call) {
 	struct http_exchange *exchange = allocate(sizeof *exchange);
 	*exchange = (struct http_exchange){.http = http,
-	    .pool = &http->pools[call->watch ? POOL_WATCHES : POOL_UNARY],
+	    .pool = choose_pool(http, call->watch),
 	    .call = *call,
 	    .method = duplicate(call->method),
 	    .path = duplicate(call->path),
@@ -409,36 +441,33 @@ int http_open(uv_loop_t *loop, struct access *access, struct http **ret_http, st
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return fail(error, -ENOMEM, "libcurl does not start");
 	struct http *http = allocate(sizeof *http);
-	*http = (struct http){.loop = loop, .access = access, .handles = POOLS};
-	for (size_t i = 0; i < POOLS; i++) {
-		struct pool *pool = &http->pools[i];
-		pool->http = http;
-		pool->multi = curl_multi_init();
-		uv_timer_init(loop, &pool->timer);
-		pool->timer.data = pool;
-		curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-		curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool);
-		curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-		curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool);
-		curl_multi_setopt(pool->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS);
-	}
+	*http = (struct http){.loop = loop, .access = access};
+	http->unary = open_pool(http, NULL, UNARY_CONNECTIONS);
 	*ret_http = http;
 	return 0;
 }
 
 static void note_timer_closed(uv_handle_t *handle) {
-	struct http *http = ((struct pool *)handle->data)->http;
+	struct pool *pool = handle->data;
+	struct http *http = pool->http;
+	free(pool);
 	if (--http->handles == 0)
 		free(http);
+}
+
+static void close_pools(struct pool *pool) {
+	for (struct pool *next; pool; pool = next) {
+		next = pool->next;
+		curl_multi_cleanup(pool->multi);
+		uv_close((uv_handle_t *)&pool->timer, note_timer_closed);
+	}
 }
 
 void http_close(struct http *http) {
 	while (http->first)
 		http_cancel(http->first);
-	for (size_t i = 0; i < POOLS; i++) {
-		curl_multi_cleanup(http->pools[i].multi);
-		uv_close((uv_handle_t *)&http->pools[i].timer, note_timer_closed);
-	}
+	close_pools(http->watches);
+	close_pools(http->unary);
 }
 
 void http_escape(struct buffer *buffer, const char *text) {

@@ -32,7 +32,8 @@ struct operation {
 	struct object **found;
 	size_t found_count;
 	struct vpc_error broken; /* the first that does not fit */
-	bool in_parts;
+	char *more; /* how to ask for the rest; NULL: from the start */
+	bool whole; /* in one part: the rest of an earlier one expired */
 };
 
 static void ask(uv_timer_t *timer);
@@ -57,6 +58,7 @@ static void note_closed(uv_handle_t *handle) {
 	free(operation->method);
 	free(operation->path);
 	free(operation->body);
+	free(operation->more);
 	for (size_t i = 0; i < operation->found_count; i++)
 		object_unref(operation->found[i]);
 	free(operation->found);
@@ -130,7 +132,7 @@ static void note_object(struct operation *operation, const struct http_answer *a
 
 static void note_listed(struct operation *operation) {
 	if (operation->stream.more && *operation->stream.more) {
-		operation->in_parts = true;
+		set_text(&operation->more, operation->stream.more);
 		uv_timer_start(&operation->timer, ask, 0, 0);
 		return;
 	}
@@ -153,8 +155,8 @@ static void list_anew(struct operation *operation) {
 	for (size_t i = 0; i < operation->found_count; i++)
 		object_unref(operation->found[i]);
 	operation->found_count = 0;
-	operation->in_parts = true;
-	set_text(&operation->stream.more, NULL);
+	operation->whole = true;
+	set_text(&operation->more, NULL);
 	uv_timer_start(&operation->timer, ask, 0, 0);
 }
 
@@ -171,7 +173,7 @@ static void note_refused(struct operation *operation, const struct http_answer *
 	api_status_release(&told);
 	if (result == -EBUSY && try_again(operation, retry_after))
 		return;
-	if (result == -ESTALE && operation->verb == VERB_LIST && operation->stream.more) {
+	if (result == -ESTALE && operation->more) {
 		list_anew(operation);
 		return;
 	}
@@ -226,10 +228,10 @@ static void ask(uv_timer_t *timer) {
 	struct buffer path = {0};
 	buffer_text(&path, operation->path);
 	if (operation->verb == VERB_LIST) {
-		if (!operation->in_parts || operation->stream.more)
+		if (!operation->whole)
 			api_query(&path, "limit", PAGE);
-		if (operation->stream.more)
-			api_query(&path, "continue", operation->stream.more);
+		if (operation->more)
+			api_query(&path, "continue", operation->more);
 		api_stream_close(&operation->stream);
 		api_stream_open(&operation->stream, operation->object->kind, false, false, take_listed, operation);
 	}
