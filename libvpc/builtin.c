@@ -19,12 +19,14 @@
 	extern const char vpc_builtin_##name_##_start[] HERE, vpc_builtin_##name_##_end[] HERE;
 VPC_BUILTIN_OBJECTS(EMBED)
 
-int vpc_template_open_builtin(const char *name, const struct vpc_template_options *options, struct vpc_template **ret_template, struct vpc_error *error) {
+int vpc_template_open_builtin(const char *name, const struct vpc_template_options *options, struct vpc_template **ret_template,
+		struct vpc_error *error) {
 	if (!name)
 		return vpc_fail(error, -EINVAL, "object: there is no name of one in the library");
 #define OPEN_IF(name_) \
 	if (strcmp(name, #name_) == 0) \
-		return vpc_template_open_memory(#name_, vpc_builtin_##name_##_start, (size_t)(vpc_builtin_##name_##_end - vpc_builtin_##name_##_start), options, ret_template, error);
+		return vpc_template_open_memory(#name_, vpc_builtin_##name_##_start, \
+			(size_t)(vpc_builtin_##name_##_end - vpc_builtin_##name_##_start), options, ret_template, error);
 	VPC_BUILTIN_OBJECTS(OPEN_IF)
 	return vpc_fail(error, -ENOENT, "%s: there is no such object in the library", name);
 }

@@ -72,7 +72,8 @@ static size_t drop_defaults(const struct vpc_template *template, struct vpc_sett
 	return kept;
 }
 
-static void fill_assignments(const struct vpc_template *template, const struct vpc_setting *settings, const int *parameters, size_t count, struct assignment *assignments) {
+static void fill_assignments(const struct vpc_template *template, const struct vpc_setting *settings, const int *parameters, size_t count,
+		struct assignment *assignments) {
 	memset(assignments, 0, count * sizeof *assignments);
 	for (size_t i = 0; i < count; i++) {
 		assignments[i].parameter = parameters[i];
@@ -90,16 +91,17 @@ static const struct vpc_value *setting_of(const struct vpc_setting *settings, co
 }
 
 /* The value of each parameter that the program uses, by the parameter's index; globals may be left as they are. */
-static int collect_values(const struct vpc_template *template, const struct vpc_prepared *prepared, const char *program, const struct vpc_setting *settings,
-		const int *parameters, size_t count, const struct vpc_value **ret_values, struct vpc_error *error) {
+static int collect_values(const struct vpc_template *template, const struct vpc_prepared *prepared, const char *program,
+		const struct vpc_setting *settings, const int *parameters, size_t count, const struct vpc_value **ret_values,
+		struct vpc_error *error) {
 	for (size_t i = 0; i < template->parameter_count; i++) {
 		const struct vpc_parameter *parameter = &template->parameters[i].public;
 		ret_values[i] = setting_of(settings, parameters, count, (int)i);
 		if (ret_values[i] || parameter->site == VPC_SITE_GLOBAL || !prepared->uses[i])
 			continue;
 		if (!parameter->has_default)
-			return vpc_fail(error, -EINVAL, "%s: %s: parameter '%s' must be set%s%s", template->name, program, parameter->name, *parameter->description ? ": " : "",
-				parameter->description);
+			return vpc_fail(error, -EINVAL, "%s: %s: parameter '%s' must be set%s%s", template->name, program, parameter->name,
+				*parameter->description ? ": " : "", parameter->description);
 		ret_values[i] = &parameter->default_value;
 	}
 	return 0;
@@ -118,8 +120,8 @@ static void write_constants(const struct vpc_prepared *prepared, const struct vp
 	}
 }
 
-static int write_placeholders(const struct vpc_template *template, const struct vpc_prepared *prepared, const struct vpc_value *const *values,
-		struct bpf_insn *instructions, struct vpc_error *error) {
+static int write_placeholders(const struct vpc_template *template, const struct vpc_prepared *prepared,
+		const struct vpc_value *const *values, struct bpf_insn *instructions, struct vpc_error *error) {
 	struct vpc_error site_error = {""};
 	for (size_t i = 0; i < template->parameter_count; i++) {
 		uint64_t number = 0;
@@ -154,8 +156,8 @@ static int data_map_of(const struct data_maps *maps, size_t section) {
 	return -1;
 }
 
-static int fill_data_map(const struct vpc_template *template, size_t section, const struct vpc_setting *settings, const int *parameters, size_t count, int fd,
-		bool is_read_only, struct vpc_error *error) {
+static int fill_data_map(const struct vpc_template *template, size_t section, const struct vpc_setting *settings, const int *parameters,
+		size_t count, int fd, bool is_read_only, struct vpc_error *error) {
 	const Elf64_Shdr *header = &template->elf.sections[section];
 	const uint8_t *initial = vpc_elf_section_bytes(&template->elf, section);
 	_cleanup_(free_memory) uint8_t *bytes = calloc(1, header->sh_size + 8);
@@ -167,11 +169,13 @@ static int fill_data_map(const struct vpc_template *template, size_t section, co
 	for (size_t i = 0; i < count; i++) {
 		const struct vpc_template_parameter *parameter = &template->parameters[parameters[i]];
 		if (parameter->public.site == VPC_SITE_GLOBAL && parameter->section == section)
-			memcpy(bytes + parameter->public.offset + (size_t)settings[i].element * parameter->public.width, settings[i].value.bytes, parameter->public.width);
+			memcpy(bytes + parameter->public.offset + (size_t)settings[i].element * parameter->public.width, settings[i].value.bytes,
+				parameter->public.width);
 	}
 	if (bpf_map_update_elem(fd, &zero, bytes, BPF_ANY) < 0 || (is_read_only && bpf_map_freeze(fd) < 0)) {
 		int code = -errno;
-		return vpc_fail(error, code, "%s: the variables of section %s cannot be written: %s", template->name, vpc_elf_section_name(&template->elf, section), strerror(-code));
+		return vpc_fail(error, code, "%s: the variables of section %s cannot be written: %s", template->name,
+			vpc_elf_section_name(&template->elf, section), strerror(-code));
 	}
 	return 0;
 }
@@ -181,11 +185,12 @@ static int fail_without_map(const struct vpc_template *template, const char *sec
 	char text[VPC_PERMISSION_TEXT];
 	if (vpc_probe_memory_limit(text))
 		return vpc_fail(error, -EPERM, "%s: no map for the variables of section %s: %s", template->name, section, text);
-	return vpc_fail(error, -ENOTSUP, "%s: section %s has no map; is this kernel without global variables (before 5.2)?", template->name, section);
+	return vpc_fail(error, -ENOTSUP, "%s: section %s has no map; is this kernel without global variables (before 5.2)?", template->name,
+		section);
 }
 
-static int make_data_map(const struct vpc_template *template, size_t section, const struct vpc_setting *settings, const int *parameters, size_t count,
-		struct data_maps *maps, struct vpc_error *error) {
+static int make_data_map(const struct vpc_template *template, size_t section, const struct vpc_setting *settings, const int *parameters,
+		size_t count, struct data_maps *maps, struct vpc_error *error) {
 	const char *name = vpc_elf_section_name(&template->elf, section);
 	struct bpf_map_info info = {0};
 	uint32_t size = sizeof info;
@@ -203,8 +208,8 @@ static int make_data_map(const struct vpc_template *template, size_t section, co
 	return fill_data_map(template, section, settings, parameters, count, fd, info.map_flags & BPF_F_RDONLY_PROG, error);
 }
 
-static int make_data_maps(const struct vpc_template *template, const struct vpc_setting *settings, const int *parameters, size_t count, struct data_maps *maps,
-		struct vpc_error *error) {
+static int make_data_maps(const struct vpc_template *template, const struct vpc_setting *settings, const int *parameters, size_t count,
+		struct data_maps *maps, struct vpc_error *error) {
 	for (size_t i = 0; i < count; i++) {
 		const struct vpc_template_parameter *parameter = &template->parameters[parameters[i]];
 		if (parameter->public.site != VPC_SITE_GLOBAL || data_map_of(maps, parameter->section) >= 0)
@@ -254,12 +259,14 @@ static void shorten_log(const char *log, char *text, size_t size) {
 }
 
 /* Only now the log and the source lines: they cost more than the load itself. */
-static int load_again_for_log(const struct vpc_template *template, const struct vpc_prepared *prepared, const char *program, int code, struct vpc_error *error) {
+static int load_again_for_log(const struct vpc_template *template, const struct vpc_prepared *prepared, const char *program, int code,
+		struct vpc_error *error) {
 	_cleanup_(free_memory) char *log = calloc(1, VERIFIER_LOG_SIZE);
 	char words[320] = "", permission[VPC_PERMISSION_TEXT];
 	union bpf_attr attributes = prepared->attributes;
 	if (code == -EPERM)
-		return vpc_fail(error, code, "%s: %s: the kernel refuses to load it: %s", template->name, program, vpc_probe_permission(permission));
+		return vpc_fail(error, code, "%s: %s: the kernel refuses to load it: %s", template->name, program,
+			vpc_probe_permission(permission));
 	if (log) {
 		attributes.log_buf = (uintptr_t)log;
 		attributes.log_size = VERIFIER_LOG_SIZE;
@@ -279,14 +286,16 @@ static int load_again_for_log(const struct vpc_template *template, const struct 
 		lacks_helper ? "; 'vpcctl doctor' names the function that it lacks" : "", *words ? "; verifier: " : "", words);
 }
 
-static int load_program(const struct vpc_template *template, const struct vpc_prepared *prepared, const char *program, struct vpc_error *error) {
+static int load_program(const struct vpc_template *template, const struct vpc_prepared *prepared, const char *program,
+		struct vpc_error *error) {
 	union bpf_attr attributes = prepared->attributes;
 	attributes.line_info_cnt = attributes.line_info_rec_size = 0;
 	int fd = load_with(&attributes);
 	return fd < 0 ? load_again_for_log(template, prepared, program, fd, error) : fd;
 }
 
-static char *describe_settings(const struct vpc_template *template, const struct vpc_setting *settings, const int *parameters, size_t count) {
+static char *describe_settings(const struct vpc_template *template, const struct vpc_setting *settings, const int *parameters,
+		size_t count) {
 	char *text = NULL;
 	size_t size = 0;
 	FILE *stream = open_memstream(&text, &size);
@@ -319,8 +328,9 @@ static struct vpc_instance *find_instance(struct vpc_template *template, const s
 	return found ? *found : NULL;
 }
 
-static int keep_instance(struct vpc_template *template, const struct vpc_template_program *program, const struct identity *identity, const struct vpc_setting *settings,
-		const int *parameters, int program_fd, struct vpc_instance **ret_instance, struct vpc_error *error) {
+static int keep_instance(struct vpc_template *template, const struct vpc_template_program *program, const struct identity *identity,
+		const struct vpc_setting *settings, const int *parameters, int program_fd, struct vpc_instance **ret_instance,
+		struct vpc_error *error) {
 	_cleanup_(close_fd) int fd = program_fd;
 	struct vpc_instance *instance = calloc(1, sizeof *instance);
 	struct assignment *assignments = malloc((identity->count + 1) * sizeof *assignments);
@@ -332,8 +342,9 @@ static int keep_instance(struct vpc_template *template, const struct vpc_templat
 	int result = vpc_bpf_program_info(fd, NULL, &id, &tag);
 	if (result < 0)
 		vpc_fail(error, result, "%s: %s: the kernel does not tell the program's id: %s", template->name, program->name, strerror(-result));
-	else if (!instance || !assignments || !values || (*instance = (struct vpc_instance){.template = template}, instance->identity = *identity,
-		instance->identity.assignments = assignments, !tsearch(instance, &template->instances, compare_identities)))
+	else if (!instance || !assignments || !values || (*instance = (struct vpc_instance){.template = template},
+		instance->identity = *identity, instance->identity.assignments = assignments,
+		!tsearch(instance, &template->instances, compare_identities)))
 		result = vpc_fail(error, -ENOMEM, "%s: %s: no memory for an instance", template->name, program->name);
 	if (result < 0) {
 		free(instance);
@@ -351,8 +362,8 @@ static int keep_instance(struct vpc_template *template, const struct vpc_templat
 	return 0;
 }
 
-static int make_instance(struct vpc_template *template, const struct vpc_template_program *program, const struct identity *identity, const struct vpc_setting *settings,
-		const int *parameters, struct vpc_instance **ret_instance, struct vpc_error *error) {
+static int make_instance(struct vpc_template *template, const struct vpc_template_program *program, const struct identity *identity,
+		const struct vpc_setting *settings, const int *parameters, struct vpc_instance **ret_instance, struct vpc_error *error) {
 	struct vpc_prepared *prepared = program->prepared;
 	const struct vpc_value *values[VPC_MOST_SETTINGS];
 	_cleanup_(close_data_maps) struct data_maps maps = {0};
@@ -385,8 +396,8 @@ static const struct vpc_template_program *find_program(const struct vpc_template
 	return NULL;
 }
 
-int vpc_instance_load(struct vpc_template *template, const char *program_name, const struct vpc_setting *settings, size_t count, struct vpc_instance **ret_instance,
-		struct vpc_error *error) {
+int vpc_instance_load(struct vpc_template *template, const char *program_name, const struct vpc_setting *settings, size_t count,
+		struct vpc_instance **ret_instance, struct vpc_error *error) {
 	const struct vpc_template_program *program = program_name ? find_program(template, program_name) : NULL;
 	struct assignment assignments[VPC_MOST_SETTINGS];
 	int parameters[VPC_MOST_SETTINGS];

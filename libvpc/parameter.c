@@ -30,7 +30,8 @@ static bool holds_constants(const struct vpc_elf *elf, size_t section) {
 	return strcmp(vpc_elf_section_name(elf, section), VPC_PARAMETER_SECTION_NAME) == 0;
 }
 
-bool vpc_template_data_reference(const struct vpc_template *template, const struct vpc_elf_relocation *relocation, size_t *ret_section, uint64_t *ret_offset) {
+bool vpc_template_data_reference(const struct vpc_template *template, const struct vpc_elf_relocation *relocation, size_t *ret_section,
+		uint64_t *ret_offset) {
 	const struct vpc_elf *elf = &template->elf;
 	const Elf64_Sym *symbol = relocation->symbol;
 	struct bpf_insn instruction;
@@ -110,22 +111,25 @@ static uint64_t highest_of_width(uint16_t width) {
 	return width >= 8 ? UINT64_MAX : (1ull << (8 * width)) - 1;
 }
 
-static int read_type_word(struct vpc_template_parameter *parameter, const char *word, size_t length, const char *object, struct vpc_error *error) {
+static int read_type_word(struct vpc_template_parameter *parameter, const char *word, size_t length, const char *object,
+		struct vpc_error *error) {
 	static const struct {
 		const char *word;
 		enum vpc_value_type type;
 		uint16_t width; /* 0: any */
-	} TYPES[] = {{"integer", VPC_VALUE_INTEGER, 0}, {"ipv4", VPC_VALUE_IPV4, 4}, {"ipv6", VPC_VALUE_IPV6, 16}, {"mac", VPC_VALUE_MAC, 6}, {"bytes", VPC_VALUE_BYTES, 0}};
+	} TYPES[] = {{"integer", VPC_VALUE_INTEGER, 0}, {"ipv4", VPC_VALUE_IPV4, 4}, {"ipv6", VPC_VALUE_IPV6, 16}, {"mac", VPC_VALUE_MAC, 6},
+		{"bytes", VPC_VALUE_BYTES, 0}};
 	for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++) {
 		if (strlen(TYPES[i].word) != length || strncmp(TYPES[i].word, word, length))
 			continue;
 		if (TYPES[i].width && TYPES[i].width != parameter->public.width)
-			return vpc_fail(error, -EINVAL, "%s: parameter %s: type %s has %u bytes, the variable %u", object, parameter->name, TYPES[i].word, TYPES[i].width,
-				parameter->public.width);
+			return vpc_fail(error, -EINVAL, "%s: parameter %s: type %s has %u bytes, the variable %u", object, parameter->name,
+				TYPES[i].word, TYPES[i].width, parameter->public.width);
 		parameter->public.type = TYPES[i].type;
 		return 0;
 	}
-	return vpc_fail(error, -EINVAL, "%s: parameter %s: type '%.*s' is not integer, ipv4, ipv6, mac or bytes", object, parameter->name, (int)length, word);
+	return vpc_fail(error, -EINVAL, "%s: parameter %s: type '%.*s' is not integer, ipv4, ipv6, mac or bytes", object, parameter->name,
+		(int)length, word);
 }
 
 static bool read_bound(const char **text, uint64_t *ret_bound) {
@@ -141,15 +145,17 @@ static bool read_bound(const char **text, uint64_t *ret_bound) {
 static int read_range_word(struct vpc_template_parameter *parameter, const char *word, const char *object, struct vpc_error *error) {
 	uint64_t lowest, highest;
 	const char *at = word;
-	if (!read_bound(&at, &lowest) || strncmp(at, "..", 2) || (at += 2, !read_bound(&at, &highest)) || (*at && *at != ';') || lowest > highest ||
-		highest > highest_of_width(parameter->public.width))
-		return vpc_fail(error, -EINVAL, "%s: parameter %s: range '%.40s' is not LOW..HIGH within %u bytes", object, parameter->name, word, parameter->public.width);
+	if (!read_bound(&at, &lowest) || strncmp(at, "..", 2) || (at += 2, !read_bound(&at, &highest)) || (*at && *at != ';') ||
+		lowest > highest || highest > highest_of_width(parameter->public.width))
+		return vpc_fail(error, -EINVAL, "%s: parameter %s: range '%.40s' is not LOW..HIGH within %u bytes", object, parameter->name, word,
+			parameter->public.width);
 	parameter->public.lowest = lowest;
 	parameter->public.highest = highest;
 	return 0;
 }
 
-static int read_default_word(struct vpc_template_parameter *parameter, const char *word, size_t length, const char *object, struct vpc_error *error) {
+static int read_default_word(struct vpc_template_parameter *parameter, const char *word, size_t length, const char *object,
+		struct vpc_error *error) {
 	char text[64];
 	if (length >= sizeof text)
 		return vpc_fail(error, -EINVAL, "%s: parameter %s: the default is longer than any value", object, parameter->name);
@@ -190,7 +196,8 @@ static int read_tag(struct vpc_template_parameter *parameter, const char *tag, c
 		else if (key == 7 && strncmp(tag, "default", 7) == 0)
 			default_word = word, default_length = word_length;
 		else
-			result = vpc_fail(error, -EINVAL, "%s: parameter %s: '%.*s' is not type, range, default or text", object, parameter->name, (int)key, tag);
+			result = vpc_fail(error, -EINVAL, "%s: parameter %s: '%.*s' is not type, range, default or text", object, parameter->name,
+				(int)key, tag);
 		if (result < 0)
 			return result;
 		tag += length + (tag[length] == ';');
@@ -199,12 +206,14 @@ static int read_tag(struct vpc_template_parameter *parameter, const char *tag, c
 }
 
 /* Width and number of elements as BTF tells; structures and what is wider than 16 bytes are taken byte by byte. */
-static int shape_by_btf(const struct btf *btf, uint32_t variable, uint64_t size, struct vpc_template_parameter *parameter, const char *object, struct vpc_error *error) {
+static int shape_by_btf(const struct btf *btf, uint32_t variable, uint64_t size, struct vpc_template_parameter *parameter,
+		const char *object, struct vpc_error *error) {
 	uint32_t id = btf__type_by_id(btf, variable)->type;
 	const struct btf_type *type = plain_type(btf, id);
 	int64_t known = btf__resolve_size(btf, id);
 	if (!type || known < 0 || (uint64_t)known != size)
-		return vpc_fail(error, -EINVAL, "%s: variable %s has %" PRIu64 " bytes by its symbol and %" PRId64 " by its BTF", object, parameter->name, size, known);
+		return vpc_fail(error, -EINVAL, "%s: variable %s has %" PRIu64 " bytes by its symbol and %" PRId64 " by its BTF", object,
+			parameter->name, size, known);
 	uint64_t element = size;
 	while (type && btf_is_array(type)) {
 		element = btf_array(type)->nelems ? element / btf_array(type)->nelems : 0;
@@ -227,7 +236,8 @@ static void shape_by_size(uint64_t size, struct vpc_template_parameter *paramete
 	parameter->public.type = is_number ? VPC_VALUE_INTEGER : VPC_VALUE_BYTES;
 }
 
-static int describe_variable(struct vpc_template *template, const Elf64_Sym *symbol, struct vpc_template_parameter *parameter, struct vpc_error *error) {
+static int describe_variable(struct vpc_template *template, const Elf64_Sym *symbol, struct vpc_template_parameter *parameter,
+		struct vpc_error *error) {
 	const char *section = vpc_elf_section_name(&template->elf, symbol->st_shndx);
 	bool is_constant = parameter->public.site == VPC_SITE_CONSTANT;
 	uint32_t variable = template->btf ? find_variable(template->btf, section, parameter->symbol, symbol->st_value) : 0;
@@ -239,9 +249,11 @@ static int describe_variable(struct vpc_template *template, const Elf64_Sym *sym
 	parameter->public.highest = highest_of_width(parameter->public.width);
 	const char *tag = result == 0 && variable ? find_tag(template->btf, variable) : NULL;
 	if (is_constant && symbol->st_size > VPC_VALUE_WIDTH)
-		return vpc_fail(error, -EINVAL, "%s: parameter %s: %" PRIu64 " bytes are more than 16", template->name, parameter->name, symbol->st_size);
+		return vpc_fail(error, -EINVAL, "%s: parameter %s: %" PRIu64 " bytes are more than 16", template->name, parameter->name,
+			symbol->st_size);
 	if (is_constant && result == 0 && !tag)
-		return vpc_fail(error, -EINVAL, "%s: parameter %s has no declaration in BTF; compile with -g, and strip with llvm-strip -g", template->name, parameter->name);
+		return vpc_fail(error, -EINVAL, "%s: parameter %s has no declaration in BTF; compile with -g, and strip with llvm-strip -g",
+			template->name, parameter->name);
 	return tag ? read_tag(parameter, tag, template->name, error) : result;
 }
 
@@ -283,7 +295,8 @@ static int add_variable(struct vpc_template *template, const Elf64_Sym *symbol, 
 }
 
 static int compare_symbols(const void *left, const void *right) {
-	const struct vpc_template_parameter *a = *(struct vpc_template_parameter *const *)left, *b = *(struct vpc_template_parameter *const *)right;
+	const struct vpc_template_parameter *a = *(struct vpc_template_parameter *const *)left,
+		*b = *(struct vpc_template_parameter *const *)right;
 	int order = strcmp(a->symbol, b->symbol);
 	if (order == 0)
 		order = (a->section > b->section) - (a->section < b->section);
@@ -294,7 +307,8 @@ static int compare_symbols(const void *left, const void *right) {
 static int qualify(const struct vpc_template *template, struct vpc_template_parameter *parameter, bool with_offset) {
 	char *name = NULL;
 	const char *section = vpc_elf_section_name(&template->elf, parameter->section);
-	int length = with_offset ? asprintf(&name, "%s+%" PRIu32 ":%s", section, parameter->public.offset, parameter->symbol) : asprintf(&name, "%s:%s", section, parameter->symbol);
+	int length = with_offset ? asprintf(&name, "%s+%" PRIu32 ":%s", section, parameter->public.offset, parameter->symbol)
+		: asprintf(&name, "%s:%s", section, parameter->symbol);
 	if (length < 0)
 		return -ENOMEM;
 	free(parameter->name);
@@ -315,7 +329,8 @@ static int qualify_names(const struct vpc_template *template, struct vpc_error *
 		for (end = start + 1; end < count && strcmp(sorted[start]->symbol, sorted[end]->symbol) == 0;)
 			end++;
 		for (size_t i = start; i < end && end - start > 1 && result == 0; i++) {
-			bool with_offset = (i > start && sorted[i - 1]->section == sorted[i]->section) || (i + 1 < end && sorted[i + 1]->section == sorted[i]->section);
+			bool with_offset = (i > start && sorted[i - 1]->section == sorted[i]->section) ||
+				(i + 1 < end && sorted[i + 1]->section == sorted[i]->section);
 			result = qualify(template, sorted[i], with_offset);
 		}
 	}
@@ -324,7 +339,8 @@ static int qualify_names(const struct vpc_template *template, struct vpc_error *
 
 bool vpc_template_is_ambiguous(const struct vpc_template *template, const char *name) {
 	for (size_t i = 0; i < template->parameter_count; i++)
-		if (template->parameters[i].symbol && strcmp(template->parameters[i].symbol, name) == 0 && strcmp(template->parameters[i].name, name))
+		if (template->parameters[i].symbol && strcmp(template->parameters[i].symbol, name) == 0 &&
+			strcmp(template->parameters[i].name, name))
 			return true;
 	return false;
 }
@@ -345,7 +361,8 @@ static int count_uses(struct vpc_template *template, struct vpc_error *error) {
 			struct vpc_elf_relocation relocation = vpc_elf_relocation(&template->elf, section, i);
 			size_t data;
 			uint64_t offset;
-			int index = vpc_template_data_reference(template, &relocation, &data, &offset) ? vpc_template_parameter_at(template, data, offset) : -1;
+			int index = vpc_template_data_reference(template, &relocation, &data, &offset)
+				? vpc_template_parameter_at(template, data, offset) : -1;
 			if (index < 0)
 				continue;
 			template->parameters[index].public.sites++;
@@ -355,10 +372,11 @@ static int count_uses(struct vpc_template *template, struct vpc_error *error) {
 }
 
 static int add_placeholder(struct vpc_template *template, const struct vpc_placeholder *placeholder, struct vpc_error *error) {
-	bool is_taken = placeholder->name && (vpc_template_parameter_index(template, placeholder->name) >= 0 || vpc_template_is_ambiguous(template, placeholder->name));
+	bool is_taken = placeholder->name && (vpc_template_parameter_index(template, placeholder->name) >= 0 ||
+		vpc_template_is_ambiguous(template, placeholder->name));
 	if (!placeholder->name || !*placeholder->name || is_taken)
-		return vpc_fail(error, -EINVAL, "%s: placeholder '%s': the name is empty, or the object has a parameter of that name already", template->name,
-			placeholder->name ? placeholder->name : "");
+		return vpc_fail(error, -EINVAL, "%s: placeholder '%s': the name is empty, or the object has a parameter of that name already",
+			template->name, placeholder->name ? placeholder->name : "");
 	struct vpc_template_parameter *parameter = add_parameter(template, placeholder->name);
 	if (!parameter)
 		return vpc_fail(error, -ENOMEM, "%s: no memory for parameters", template->name);

@@ -61,7 +61,8 @@ static int append(struct output *output, const void *bytes, size_t size, size_t 
 	return 0;
 }
 
-static const struct vpc_value *value_of(const struct vpc_template *template, int parameter, const struct vpc_setting *settings, const int *parameters, size_t count) {
+static const struct vpc_value *value_of(const struct vpc_template *template, int parameter, const struct vpc_setting *settings,
+		const int *parameters, size_t count) {
 	const struct vpc_parameter *public = &template->parameters[parameter].public;
 	for (size_t i = 0; i < count; i++)
 		if (parameters[i] == parameter)
@@ -81,13 +82,13 @@ static void write_wide_constant(uint8_t *instruction, const struct vpc_value *va
 }
 
 /* One relocation of a named constant becomes its value. */
-static int write_constant(struct output *output, const struct vpc_elf_relocation *relocation, size_t section, uint64_t offset, const struct vpc_setting *settings,
-		const int *parameters, size_t count, struct vpc_error *error) {
+static int write_constant(struct output *output, const struct vpc_elf_relocation *relocation, size_t section, uint64_t offset,
+		const struct vpc_setting *settings, const int *parameters, size_t count, struct vpc_error *error) {
 	const struct vpc_template *template = output->template;
 	int parameter = vpc_template_parameter_at(template, section, offset);
 	if (parameter < 0 || relocation->offset + 2 * sizeof(struct bpf_insn) > template->elf.sections[relocation->section].sh_size)
-		return vpc_fail(error, -EINVAL, "%s: section %s: offset %zu names no parameter", template->name, vpc_elf_section_name(&template->elf, relocation->section),
-			(size_t)relocation->offset);
+		return vpc_fail(error, -EINVAL, "%s: section %s: offset %zu names no parameter", template->name,
+			vpc_elf_section_name(&template->elf, relocation->section), (size_t)relocation->offset);
 	const struct vpc_value *value = value_of(template, parameter, settings, parameters, count);
 	if (!value)
 		return vpc_fail(error, -EINVAL, "%s: parameter '%s' must be set", template->name, template->parameters[parameter].name);
@@ -100,7 +101,8 @@ static int write_constant(struct output *output, const struct vpc_elf_relocation
  * Whether the relocation is of a named constant, in what was chosen. What other programs use keeps its relocation, and can
  * be written later. -EINVAL if they share the function.
  */
-static int is_to_be_written(const struct output *output, const struct vpc_elf_relocation *relocation, size_t *ret_section, uint64_t *ret_offset, struct vpc_error *error) {
+static int is_to_be_written(const struct output *output, const struct vpc_elf_relocation *relocation, size_t *ret_section,
+		uint64_t *ret_offset, struct vpc_error *error) {
 	const struct vpc_template *template = output->template;
 	const struct vpc_piece *piece = vpc_pieces_at(&output->pieces, relocation->section, relocation->offset);
 	if (!vpc_template_data_reference(template, relocation, ret_section, ret_offset) ||
@@ -109,12 +111,14 @@ static int is_to_be_written(const struct output *output, const struct vpc_elf_re
 	if (template->only_program && (!piece || !piece->is_chosen))
 		return 0;
 	int parameter = vpc_template_parameter_at(template, *ret_section, *ret_offset);
-	int result = piece ? vpc_pieces_check_shared(template, piece, parameter < 0 ? "a parameter" : template->parameters[parameter].name, error) : 0;
+	int result = piece ? vpc_pieces_check_shared(template, piece, parameter < 0 ? "a parameter" : template->parameters[parameter].name,
+		error) : 0;
 	return result < 0 ? result : 1;
 }
 
 /* Relocations that stay move up in their section, which becomes shorter. */
-static int write_constants_of(struct output *output, size_t relocations, const struct vpc_setting *settings, const int *parameters, size_t count, struct vpc_error *error) {
+static int write_constants_of(struct output *output, size_t relocations, const struct vpc_setting *settings, const int *parameters,
+		size_t count, struct vpc_error *error) {
 	const struct vpc_elf *elf = &output->template->elf;
 	uint8_t *entries = output->bytes + output->sections[relocations].sh_offset;
 	size_t kept = 0, total = vpc_elf_relocation_count(elf, relocations);
@@ -133,7 +137,8 @@ static int write_constants_of(struct output *output, size_t relocations, const s
 	return 0;
 }
 
-static int write_constants(struct output *output, const struct vpc_setting *settings, const int *parameters, size_t count, struct vpc_error *error) {
+static int write_constants(struct output *output, const struct vpc_setting *settings, const int *parameters, size_t count,
+		struct vpc_error *error) {
 	int result = 0;
 	for (size_t i = 1; i < output->template->elf.section_count && result == 0; i++)
 		if (output->sections[i].sh_type == SHT_REL && vpc_elf_is_code(&output->template->elf, output->sections[i].sh_info))
@@ -215,7 +220,8 @@ static int give_bytes(struct output *output, size_t section, struct vpc_error *e
 	return 0;
 }
 
-static int write_global(struct output *output, const struct vpc_template_parameter *parameter, const struct vpc_setting *setting, struct vpc_error *error) {
+static int write_global(struct output *output, const struct vpc_template_parameter *parameter, const struct vpc_setting *setting,
+		struct vpc_error *error) {
 	static const uint8_t ZEROS[VPC_VALUE_WIDTH];
 	const struct vpc_value *value = &setting->value;
 	if (output->sections[parameter->section].sh_type == SHT_NOBITS) {
@@ -223,7 +229,8 @@ static int write_global(struct output *output, const struct vpc_template_paramet
 		if (result < 0 || output->sections[parameter->section].sh_type == SHT_NOBITS)
 			return result;
 	}
-	memcpy(output->bytes + output->sections[parameter->section].sh_offset + parameter->public.offset + (size_t)setting->element * value->width, value->bytes, value->width);
+	size_t offset = output->sections[parameter->section].sh_offset + parameter->public.offset + (size_t)setting->element * value->width;
+	memcpy(output->bytes + offset, value->bytes, value->width);
 	return 0;
 }
 
@@ -239,7 +246,8 @@ static int write_setting(struct output *output, const struct vpc_setting *settin
 	}
 }
 
-static int check_placeholders_are_set(const struct vpc_template *template, const struct vpc_setting *settings, const int *parameters, size_t count, struct vpc_error *error) {
+static int check_placeholders_are_set(const struct vpc_template *template, const struct vpc_setting *settings, const int *parameters,
+		size_t count, struct vpc_error *error) {
 	for (size_t i = 0; i < template->parameter_count; i++)
 		if (template->parameters[i].public.site == VPC_SITE_PLACEHOLDER && !value_of(template, (int)i, settings, parameters, count))
 			return vpc_fail(error, -EINVAL, "%s: placeholder '%s' must be set", template->name, template->parameters[i].name);
@@ -252,7 +260,8 @@ static void finish_output(struct output *output) {
 	memcpy(output->bytes + header.e_shoff, output->sections, output->template->elf.section_count * sizeof(Elf64_Shdr));
 }
 
-int vpc_template_patch(const struct vpc_template *template, const struct vpc_setting *settings, size_t count, void **ret_bytes, size_t *ret_length, struct vpc_error *error) {
+int vpc_template_patch(const struct vpc_template *template, const struct vpc_setting *settings, size_t count, void **ret_bytes,
+		size_t *ret_length, struct vpc_error *error) {
 	_cleanup_(release_output) struct output output = {0};
 	int parameters[VPC_MOST_SETTINGS];
 	if (count > VPC_MOST_SETTINGS)

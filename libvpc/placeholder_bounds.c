@@ -43,7 +43,8 @@ static void free_walk(struct walk *walk) {
 
 static bool is_conditional(const struct bpf_insn *insn) {
 	uint8_t class = BPF_CLASS(insn->code), operation = BPF_OP(insn->code);
-	return (class == BPF_JMP || class == BPF_JMP32) && operation != BPF_JA && operation != BPF_CALL && operation != BPF_EXIT && operation <= BPF_JSLE;
+	return (class == BPF_JMP || class == BPF_JMP32) && operation != BPF_JA && operation != BPF_CALL && operation != BPF_EXIT &&
+		operation <= BPF_JSLE;
 }
 
 static bool always_leaves(const struct bpf_insn *insn) {
@@ -63,7 +64,8 @@ static void find_jumps(struct walk *walk) {
 	for (uint32_t i = 0; i < walk->count; i++) {
 		const struct bpf_insn *insn = &walk->insns[i];
 		uint8_t class = BPF_CLASS(insn->code), operation = BPF_OP(insn->code);
-		bool is_function = vpc_placeholder_is_wide(insn) ? insn->src_reg == BPF_PSEUDO_FUNC : insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL;
+		bool is_function = vpc_placeholder_is_wide(insn) ? insn->src_reg == BPF_PSEUDO_FUNC : insn->code == (BPF_JMP | BPF_CALL) &&
+			insn->src_reg == BPF_PSEUDO_CALL;
 
 		if (is_function)
 			enters(walk, (int64_t)i + 1 + insn->imm, MANY);
@@ -110,7 +112,8 @@ static bool extends(const struct bpf_insn *insn) {
 }
 
 static bool copies(const struct bpf_insn *insn) {
-	return (insn->code & ~(BPF_ALU ^ BPF_ALU64)) == ((BPF_ALU64 | BPF_MOV | BPF_X) & ~(BPF_ALU ^ BPF_ALU64)) && (insn->off == 0 || insn->off == 32);
+	return (insn->code & ~(BPF_ALU ^ BPF_ALU64)) == ((BPF_ALU64 | BPF_MOV | BPF_X) & ~(BPF_ALU ^ BPF_ALU64)) &&
+		(insn->off == 0 || insn->off == 32);
 }
 
 /*
@@ -232,7 +235,8 @@ static bool find_comparisons(struct walk *walk) {
 /* Too long a way back: nothing but the constant itself is known to be on the right side. */
 static void give_up(struct vpc_placeholder_sites *sites) {
 	for (size_t i = 0; i < sites->count; i++)
-		sites->places[i].bounds = (struct vpc_placeholder_bounds){as_unsigned(sites, sites->constant), as_unsigned(sites, sites->constant), INT64_MIN, INT64_MAX};
+		sites->places[i].bounds = (struct vpc_placeholder_bounds){as_unsigned(sites, sites->constant), as_unsigned(sites, sites->constant),
+			INT64_MIN, INT64_MAX};
 }
 
 int vpc_placeholder_bound(const struct bpf_insn *insns, size_t count, struct vpc_placeholder_sites *sites, struct vpc_error *error) {

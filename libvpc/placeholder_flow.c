@@ -327,7 +327,8 @@ static int find_demands(struct program *program) {
 	return is_exhausted(program) ? -E2BIG : 0;
 }
 
-int vpc_flow_analyse(const struct bpf_insn *insns, size_t count, const uint8_t *choices, struct vpc_flow *flow, const char *name, struct vpc_error *error) {
+int vpc_flow_analyse(const struct bpf_insn *insns, size_t count, const uint8_t *choices, struct vpc_flow *flow, const char *name,
+		struct vpc_error *error) {
 	_cleanup_(free_program) struct program program = {.choices = choices, .flow = flow};
 	int result = start(&program, insns, count, name, error);
 
@@ -339,6 +340,7 @@ int vpc_flow_analyse(const struct bpf_insn *insns, size_t count, const uint8_t *
 	if (result == -ENOMEM)
 		vpc_fail(error, result, "%s: no memory for %zu blocks", name, program.graph.block_count);
 	else if (result < 0)
-		vpc_fail(error, result, "%s: what the %zu instructions do to their values cannot be followed within %u steps", name, count, MOST_STEPS);
+		vpc_fail(error, result, "%s: what the %zu instructions do to their values cannot be followed within %u steps", name, count,
+			MOST_STEPS);
 	return result;
 }

@@ -51,7 +51,8 @@ enum vpc_flow_choice {
  * Fills flow[count]. choices[i] is an enum vpc_flow_choice for instruction i. -EINVAL if a jump leaves the instructions or
  * an instruction is unknown, -E2BIG if they go round in loops for too long to be followed, -ENOMEM.
  */
-int vpc_flow_analyse(const struct bpf_insn *insns, size_t count, const uint8_t *choices, struct vpc_flow *flow, const char *name, struct vpc_error *error);
+int vpc_flow_analyse(const struct bpf_insn *insns, size_t count, const uint8_t *choices, struct vpc_flow *flow, const char *name,
+	struct vpc_error *error);
 
 /* What a helper's prototype says, as C casts its arguments: bit i is set if argument i (0 to 4) is read, and as 8 bytes. */
 struct vpc_helper_arguments {

@@ -30,7 +30,8 @@ static bool tells_something(uint8_t byte) {
 /* Halves such as 0x0800 are numbers of their own. */
 static bool is_half(uint32_t constant, uint32_t number) {
 	uint16_t half = (uint16_t)number;
-	bool is_one = half == (uint16_t)constant || half == constant >> 16 || half == bswap_16((uint16_t)constant) || half == bswap_16((uint16_t)(constant >> 16));
+	bool is_one = half == (uint16_t)constant || half == constant >> 16 || half == bswap_16((uint16_t)constant) ||
+		half == bswap_16((uint16_t)(constant >> 16));
 	return number >> 16 == 0 && is_one && tells_something((uint8_t)half) && tells_something((uint8_t)(half >> 8));
 }
 
@@ -83,7 +84,8 @@ struct number {
 };
 
 static bool ends_straight_code(const struct bpf_insn *insn) {
-	return BPF_CLASS(insn->code) == BPF_JMP || BPF_CLASS(insn->code) == BPF_JMP32 || (BPF_CLASS(insn->code) == BPF_LD && !vpc_placeholder_is_wide(insn));
+	return BPF_CLASS(insn->code) == BPF_JMP || BPF_CLASS(insn->code) == BPF_JMP32 ||
+		(BPF_CLASS(insn->code) == BPF_LD && !vpc_placeholder_is_wide(insn));
 }
 
 static bool calculate(uint8_t operation, uint64_t a, uint64_t b, uint64_t *ret_value) {
@@ -118,8 +120,8 @@ static void step(const struct bpf_insn *insn, bool is_place, struct number *numb
 	}
 }
 
-const char *vpc_placeholder_composition(const struct bpf_insn *insns, size_t count, uint64_t constant, uint8_t width, const uint8_t *known, size_t *ret_at,
-		uint64_t *ret_number) {
+const char *vpc_placeholder_composition(const struct bpf_insn *insns, size_t count, uint64_t constant, uint8_t width, const uint8_t *known,
+		size_t *ret_at, uint64_t *ret_number) {
 	struct number numbers[11] = {0};
 
 	for (size_t i = 0; i < count; i++) {

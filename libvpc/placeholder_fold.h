@@ -12,7 +12,7 @@ const char *vpc_placeholder_folding(uint64_t constant, uint8_t width, uint64_t n
  * Whether the instructions put the constant together from smaller numbers, by shifts and sums that lie side by side: then a
  * text, the instruction that completes it and what that holds; else NULL. Instructions with known[i] are places.
  */
-const char *vpc_placeholder_composition(const struct bpf_insn *insns, size_t count, uint64_t constant, uint8_t width, const uint8_t *known, size_t *ret_at,
-	uint64_t *ret_number);
+const char *vpc_placeholder_composition(const struct bpf_insn *insns, size_t count, uint64_t constant, uint8_t width, const uint8_t *known,
+		size_t *ret_at, uint64_t *ret_number);
 
 #endif

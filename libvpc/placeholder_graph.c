@@ -86,7 +86,8 @@ static int find_starts(struct vpc_graph *graph, const char *name, struct vpc_err
 		if (is_jump(&insns[i])) {
 			int64_t target = target_of(insns, i);
 			if (target < 0 || target >= (int64_t)graph->count || marks[target] == NONE)
-				return vpc_fail(error, -EINVAL, "%s: instruction %zu jumps to %lld, which is not an instruction", name, i, (long long)target);
+				return vpc_fail(error, -EINVAL, "%s: instruction %zu jumps to %lld, which is not an instruction", name, i,
+					(long long)target);
 			marks[target] = 1;
 		}
 		if (callee != NONE && marks[callee] != NONE)

@@ -206,7 +206,8 @@ static void enter_where_code_is_entered(struct vpc_origins *origins, struct queu
 	}
 }
 
-int vpc_origins_find(const struct bpf_insn *insns, size_t count, struct vpc_origins *ret_origins, const char *name, struct vpc_error *error) {
+int vpc_origins_find(const struct bpf_insn *insns, size_t count, struct vpc_origins *ret_origins, const char *name,
+		struct vpc_error *error) {
 	struct vpc_origins origins = {0};
 	_cleanup_(release_queue) struct queue queue = {0};
 	int result = vpc_graph_build(insns, count, &origins.graph, name, error);
@@ -225,7 +226,8 @@ int vpc_origins_find(const struct bpf_insn *insns, size_t count, struct vpc_orig
 	enter_where_code_is_entered(&origins, &queue);
 	if (queue.steps >= MOST_STEPS) {
 		vpc_origins_release(&origins);
-		return vpc_fail(error, -E2BIG, "%s: where the values of the %zu instructions come from cannot be followed within %u steps", name, count, MOST_STEPS);
+		return vpc_fail(error, -E2BIG, "%s: where the values of the %zu instructions come from cannot be followed within %u steps", name,
+			count, MOST_STEPS);
 	}
 	*ret_origins = origins;
 	return 0;

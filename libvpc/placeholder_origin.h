@@ -23,7 +23,8 @@ struct vpc_origins {
 };
 
 /* As vpc_graph_build(), and -E2BIG if it takes too long. Every block has been given a start. */
-int vpc_origins_find(const struct bpf_insn *insns, size_t count, struct vpc_origins *ret_origins, const char *name, struct vpc_error *error);
+int vpc_origins_find(const struct bpf_insn *insns, size_t count, struct vpc_origins *ret_origins, const char *name,
+	struct vpc_error *error);
 void vpc_origins_release(struct vpc_origins *origins);
 
 /* What the instruction does to the registers. */

@@ -64,7 +64,8 @@ static struct vpc_placeholder_plan flip_alu64(const struct question *question) {
 	if (operation == BPF_DIV || operation == BPF_MOD)
 		return question->constant_is_set && question->insn->off ? same : refuse("it divides 64 bits, maybe as a signed number");
 	if (demand == 0 || (operation == BPF_AND && zero))
-		return immediate(question->insn->code, question->width == 4 ? VPC_PLACEHOLDER_ANY : reach_of(question, VPC_PLACEHOLDER_ZERO_EXTENDED));
+		return immediate(question->insn->code, question->width == 4 ? VPC_PLACEHOLDER_ANY
+			: reach_of(question, VPC_PLACEHOLDER_ZERO_EXTENDED));
 	if (question->constant_is_set)
 		return demand & VPC_FLOW_MEMORY ? refuse(MERGED) : same;
 	if (operation != BPF_OR && operation != BPF_XOR)
@@ -122,7 +123,8 @@ static struct vpc_placeholder_plan flip_move32(const struct question *question) 
 }
 
 static struct vpc_placeholder_plan flip_store8(const struct question *question) {
-	if (only(question->flow->demand, question->constant_is_set ? 0xff & ~(VPC_FLOW_MEMORY | VPC_FLOW_WANTS_ZERO) : VPC_FLOW_WANTS_SIGN | VPC_FLOW_COMPARED))
+	if (only(question->flow->demand, question->constant_is_set ? 0xff & ~(VPC_FLOW_MEMORY | VPC_FLOW_WANTS_ZERO)
+		: VPC_FLOW_WANTS_SIGN | VPC_FLOW_COMPARED))
 		return immediate(question->insn->code, VPC_PLACEHOLDER_SIGN_EXTENDED);
 	return refuse(question->constant_is_set ? MERGED : EXTENDED);
 }
@@ -201,7 +203,8 @@ static struct vpc_placeholder_plan fit(struct vpc_placeholder_plan plan, uint8_t
 }
 
 static bool divides(const struct bpf_insn *insn, enum vpc_placeholder_kind kind) {
-	return (kind == VPC_PLACEHOLDER_ALU64 || kind == VPC_PLACEHOLDER_ALU32) && (BPF_OP(insn->code) == BPF_DIV || BPF_OP(insn->code) == BPF_MOD);
+	return (kind == VPC_PLACEHOLDER_ALU64 || kind == VPC_PLACEHOLDER_ALU32) &&
+		(BPF_OP(insn->code) == BPF_DIV || BPF_OP(insn->code) == BPF_MOD);
 }
 
 /* All 64 bits of what holds a piece are open: whatever else stands in it, nobody may rely on. */

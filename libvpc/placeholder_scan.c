@@ -19,6 +19,8 @@ static const char *const TEXTS[VPC_PLACEHOLDER_KINDS] = {
 	"8-byte store", "store of at most 4 bytes", "stored in pieces",
 };
 
+#define KEEP "keep the constant from being folded, e.g. with barrier_var()"
+
 /* Below this, a constant may be anything: a length, a flag, an offset. */
 #define SMALLEST_UNCOUNTED 0x10000
 
@@ -158,20 +160,24 @@ static void list_places(const struct vpc_placeholder_place *places, size_t count
 }
 
 /* Holds what was found against what was expected. */
-static int judge(const struct search *search, const struct vpc_placeholder_sites *sites, const struct vpc_placeholder *placeholder, bool is_part, struct vpc_error *error) {
+static int judge(const struct search *search, const struct vpc_placeholder_sites *sites, const struct vpc_placeholder *placeholder,
+		bool is_part, struct vpc_error *error) {
 	if (sites->count == 0 && search->folding)
-		return vpc_fail(error, -ENOENT, "%s: no instruction holds 0x%" PRIx64 ", but instruction %zu holds 0x%" PRIx64 ": %s; keep the constant from being folded, e.g. with barrier_var()",
+		return vpc_fail(error, -ENOENT, "%s: no instruction holds 0x%" PRIx64 ", but instruction %zu holds 0x%" PRIx64 ": %s; " KEEP,
 			placeholder->name, search->constant, search->folded_at, search->folded, search->folding);
 	if (sites->count == 0)
-		return vpc_fail(error, -ENOENT, "%s: no instruction holds 0x%" PRIx64 "; is it the constant of the source, and not folded away?", placeholder->name, search->constant);
+		return vpc_fail(error, -ENOENT, "%s: no instruction holds 0x%" PRIx64 "; is it the constant of the source, and not folded away?",
+			placeholder->name, search->constant);
 	if (placeholder->expected && !is_part && sites->count != (size_t)placeholder->expected) {
 		char places[320];
 		list_places(sites->places, sites->count, places, sizeof places);
-		return vpc_fail(error, -ENOENT, "%s: 0x%" PRIx64 " stands in %zu places, not in %d: instruction %s", placeholder->name, search->constant, sites->count, placeholder->expected, places);
+		return vpc_fail(error, -ENOENT, "%s: 0x%" PRIx64 " stands in %zu places, not in %d: instruction %s", placeholder->name,
+			search->constant, sites->count, placeholder->expected, places);
 	}
 	if (!placeholder->expected && search->folding)
-		return vpc_fail(error, -EILSEQ, "%s: %zu places hold 0x%" PRIx64 ", but instruction %zu holds 0x%" PRIx64 ": %s; keep the constant from being folded, e.g. with barrier_var(), or state how many places are all",
-			placeholder->name, sites->count, search->constant, search->folded_at, search->folded, search->folding);
+		return vpc_fail(error, -EILSEQ, "%s: %zu places hold 0x%" PRIx64 ", but instruction %zu holds 0x%" PRIx64 ": %s; " KEEP
+			", or state how many places are all", placeholder->name, sites->count, search->constant, search->folded_at, search->folded,
+			search->folding);
 	return 0;
 }
 
@@ -185,9 +191,12 @@ static int check_placeholder(const struct vpc_placeholder *placeholder, size_t c
 	if (placeholder->expected < 0)
 		return vpc_fail(error, -EINVAL, "%s: %d places cannot be expected", placeholder->name, placeholder->expected);
 	if (placeholder->constant < SMALLEST_UNCOUNTED && !placeholder->expected)
-		return vpc_fail(error, -EINVAL, "%s: 0x%" PRIx64 " is too common a number to be told from others; state how many places hold it, or choose a longer one", placeholder->name, placeholder->constant);
+		return vpc_fail(error, -EINVAL,
+			"%s: 0x%" PRIx64 " is too common a number to be told from others; state how many places hold it, or choose a longer one",
+			placeholder->name, placeholder->constant);
 	if (count > MOST_INSTRUCTIONS)
-		return vpc_fail(error, -E2BIG, "%s: %zu instructions are more than any kernel takes, which is %d", placeholder->name, count, MOST_INSTRUCTIONS);
+		return vpc_fail(error, -E2BIG, "%s: %zu instructions are more than any kernel takes, which is %d", placeholder->name, count,
+			MOST_INSTRUCTIONS);
 	*ret_width = width;
 	return 0;
 }
@@ -203,7 +212,8 @@ static void mark_known(const struct search *search, uint8_t *known) {
 }
 
 /* Those that stand in single instructions, with room for more; marks them in known[count]. */
-static int find_places(struct search *search, const struct bpf_insn *insns, size_t count, uint8_t *known, const char *name, struct vpc_error *error) {
+static int find_places(struct search *search, const struct bpf_insn *insns, size_t count, uint8_t *known, const char *name,
+		struct vpc_error *error) {
 	int result = look_everywhere(search, insns, count, name, error);
 	if (result < 0)
 		return result;
@@ -217,7 +227,8 @@ static int find_places(struct search *search, const struct bpf_insn *insns, size
 }
 
 /* The first folded form; what is a piece of a place is none. */
-static void find_foldings(struct search *search, const struct bpf_insn *insns, size_t count, const struct vpc_placeholder_splits *splits, uint8_t *known) {
+static void find_foldings(struct search *search, const struct bpf_insn *insns, size_t count, const struct vpc_placeholder_splits *splits,
+		uint8_t *known) {
 	for (size_t i = 0; i < splits->part_count; i++)
 		known[splits->parts[i].instruction] |= VPC_PLACEHOLDER_KNOWN_PIECE;
 	search->known = known;
@@ -229,7 +240,8 @@ static void find_foldings(struct search *search, const struct bpf_insn *insns, s
 	}
 	look_everywhere(search, insns, count, "", NULL);
 	if (!search->folding)
-		search->folding = vpc_placeholder_composition(insns, count, search->constant, search->width, known, &search->folded_at, &search->folded);
+		search->folding = vpc_placeholder_composition(insns, count, search->constant, search->width, known, &search->folded_at,
+			&search->folded);
 }
 
 static int compare_places(const void *left, const void *right) {
@@ -240,7 +252,8 @@ static int compare_places(const void *left, const void *right) {
 }
 
 /* Takes the parts over from the splits. */
-static struct vpc_placeholder_sites *join_sites(const struct search *search, struct vpc_placeholder_splits *splits, size_t instructions, const char *name) {
+static struct vpc_placeholder_sites *join_sites(const struct search *search, struct vpc_placeholder_splits *splits, size_t instructions,
+		const char *name) {
 	size_t count = search->count + splits->count;
 	struct vpc_placeholder_sites *sites = calloc(1, sizeof *sites + count * sizeof *sites->places);
 	if (!sites)
@@ -264,8 +277,8 @@ static void release_search(struct search *search) {
 	free(search->places);
 }
 
-static int scan(const struct bpf_insn *insns, size_t count, const struct vpc_placeholder *placeholder, bool is_part, struct vpc_placeholder_sites **ret_sites,
-		struct vpc_error *error) {
+static int scan(const struct bpf_insn *insns, size_t count, const struct vpc_placeholder *placeholder, bool is_part,
+		struct vpc_placeholder_sites **ret_sites, struct vpc_error *error) {
 	_cleanup_(free_placeholder_sites) struct vpc_placeholder_sites *sites = NULL;
 	_cleanup_(vpc_placeholder_splits_release) struct vpc_placeholder_splits splits = {0};
 	_cleanup_(release_search) struct search search = {.constant = placeholder->constant};

@@ -99,7 +99,8 @@ static void doubt(struct finder *finder, uint32_t carrier, const char *text) {
 /* ---- what is stored ---- */
 
 static bool is_move(const struct bpf_insn *insn) {
-	return insn->code == (BPF_ALU64 | BPF_MOV | BPF_K) || insn->code == (BPF_ALU | BPF_MOV | BPF_K) || (vpc_placeholder_is_wide(insn) && insn->src_reg == 0);
+	return insn->code == (BPF_ALU64 | BPF_MOV | BPF_K) || insn->code == (BPF_ALU | BPF_MOV | BPF_K) ||
+		(vpc_placeholder_is_wide(insn) && insn->src_reg == 0);
 }
 
 static uint64_t constant_of(const struct bpf_insn *insn) {
@@ -159,7 +160,8 @@ static void store(struct finder *finder, const struct bpf_insn *insn, uint32_t a
 	uint64_t constant = constant_of(holder);
 
 	for (unsigned i = 0; i < size; i++) {
-		struct byte byte = {.base = base.at, .address = (int64_t)base.offset + insn->off + i, .carrier = index, .sequence = at, .value = byte_of(constant, i)};
+		struct byte byte = {.base = base.at, .address = (int64_t)base.offset + insn->off + i, .carrier = index, .sequence = at,
+			.value = byte_of(constant, i)};
 		byte.at = size == 8 && bytes == 4 ? EXTENSION : (uint8_t)i; /* the sign of what is written would change the rest */
 		byte.is_alone = size <= 2;
 		if (i < bytes)
@@ -240,8 +242,8 @@ static bool is_known(const struct finder *finder, const struct byte *byte, unsig
 
 static bool belongs_elsewhere(const struct finder *finder, const struct byte *byte) {
 	uint8_t known = finder->known[finder->carriers[byte->carrier].instruction];
-	return (known & VPC_PLACEHOLDER_KNOWN_LOW && (byte->at < 4 || byte->at == EXTENSION)) || (known & VPC_PLACEHOLDER_KNOWN_HIGH && byte->at >= 4) ||
-		known & VPC_PLACEHOLDER_KNOWN_WHOLE;
+	return (known & VPC_PLACEHOLDER_KNOWN_LOW && (byte->at < 4 || byte->at == EXTENSION)) ||
+		(known & VPC_PLACEHOLDER_KNOWN_HIGH && byte->at >= 4) || known & VPC_PLACEHOLDER_KNOWN_WHOLE;
 }
 
 static void add_candidate(struct finder *finder, struct byte *const *bytes) {
@@ -296,7 +298,8 @@ static void look_for_incomplete(struct finder *finder, size_t start) {
 		return;
 	for (unsigned i = 0; i + 1 < finder->width; i++) {
 		uint8_t low = byte_of(finder->constant, i), high = byte_of(finder->constant, i + 1);
-		const struct byte *second = first->value == low && tells_something(low) && tells_something(high) ? byte_at(finder, start, first, 1, high) : NULL;
+		const struct byte *second = first->value == low && tells_something(low) && tells_something(high)
+			? byte_at(finder, start, first, 1, high) : NULL;
 		if (second && second->is_alone && !belongs_elsewhere(finder, second))
 			doubt(finder, first->carrier, INCOMPLETE);
 	}
@@ -436,7 +439,8 @@ static void settle_claims(struct finder *finder) {
 static void add_parts(const struct finder *finder, const struct candidate *candidate, struct vpc_placeholder_splits *splits) {
 	struct vpc_placeholder_place *place = &splits->places[splits->count++];
 
-	*place = (struct vpc_placeholder_place){.instruction = UINT32_MAX, .kind = VPC_PLACEHOLDER_SPLIT, .first_part = (uint32_t)splits->part_count};
+	*place = (struct vpc_placeholder_place){.instruction = UINT32_MAX, .kind = VPC_PLACEHOLDER_SPLIT,
+		.first_part = (uint32_t)splits->part_count};
 	for (unsigned i = 0; i < finder->width; i++) {
 		uint32_t instruction = finder->carriers[candidate->pieces[i].carrier].instruction;
 		struct vpc_placeholder_part *last = place->part_count ? &splits->parts[splits->part_count - 1] : NULL;
@@ -444,7 +448,8 @@ static void add_parts(const struct finder *finder, const struct candidate *candi
 			continue;
 		if (instruction < place->instruction)
 			place->instruction = instruction;
-		if (last && last->instruction == instruction && last->at + last->count == candidate->pieces[i].at && last->from + last->count == (int)i) {
+		if (last && last->instruction == instruction && last->at + last->count == candidate->pieces[i].at &&
+			last->from + last->count == (int)i) {
 			last->count++;
 			continue;
 		}
@@ -508,8 +513,8 @@ static int find(struct finder *finder) {
 	return finder->out_of_memory ? -ENOMEM : 0;
 }
 
-int vpc_placeholder_find_splits(const struct bpf_insn *insns, size_t count, uint64_t constant, uint8_t width, const uint8_t *known, const char *name,
-		struct vpc_placeholder_splits *ret_splits, struct vpc_error *error) {
+int vpc_placeholder_find_splits(const struct bpf_insn *insns, size_t count, uint64_t constant, uint8_t width, const uint8_t *known,
+		const char *name, struct vpc_placeholder_splits *ret_splits, struct vpc_error *error) {
 	_cleanup_(release_finder) struct finder finder = {.constant = constant, .width = width, .known = known};
 	struct vpc_placeholder_splits none = {0};
 

@@ -33,8 +33,8 @@ struct vpc_placeholder_splits {
  * malformed have no such places: vpc_placeholder_prove() tells about them. -E2BIG if they cannot be followed for their
  * loops, -ENOMEM.
  */
-int vpc_placeholder_find_splits(const struct bpf_insn *insns, size_t count, uint64_t constant, uint8_t width, const uint8_t *known, const char *name,
-	struct vpc_placeholder_splits *ret_splits, struct vpc_error *error);
+int vpc_placeholder_find_splits(const struct bpf_insn *insns, size_t count, uint64_t constant, uint8_t width, const uint8_t *known,
+		const char *name, struct vpc_placeholder_splits *ret_splits, struct vpc_error *error);
 void vpc_placeholder_splits_release(struct vpc_placeholder_splits *splits);
 
 #endif

@@ -98,7 +98,8 @@ static uint8_t facts_after_shift(const struct bpf_insn *insn, uint8_t facts) {
 	if (operation == BPF_LSH)
 		return 0;
 	if (operation == BPF_ARSH)
-		return (uint8_t)((facts & VPC_FLOW_SMALL ? VPC_FLOW_ALL_FACTS : 0) | (facts & VPC_FLOW_SIGN) | (insn->imm >= 32 ? VPC_FLOW_SIGN : 0));
+		return (uint8_t)((facts & VPC_FLOW_SMALL ? VPC_FLOW_ALL_FACTS : 0) | (facts & VPC_FLOW_SIGN) | (insn->imm >= 32 ? VPC_FLOW_SIGN
+			: 0));
 	if (insn->imm > 32 || facts & VPC_FLOW_SMALL)
 		return VPC_FLOW_ALL_FACTS;
 	return insn->imm == 32 || facts & VPC_FLOW_ZERO ? VPC_FLOW_ZERO : 0;
@@ -130,7 +131,8 @@ static uint8_t facts_of_place(int32_t immediate) {
 	return facts_of_number(immediate) & (uint8_t)~VPC_FLOW_SMALL;
 }
 
-static void forward_alu64(const struct bpf_insn *insn, enum vpc_flow_choice choice, struct vpc_flow_state *state, struct vpc_flow_frame *frame) {
+static void forward_alu64(const struct bpf_insn *insn, enum vpc_flow_choice choice, struct vpc_flow_state *state,
+		struct vpc_flow_frame *frame) {
 	uint8_t immediate = choice ? facts_of_place(insn->imm) : facts_of_number(insn->imm);
 	bool from_register = BPF_SRC(insn->code) == BPF_X;
 	uint8_t operand = from_register ? state->registers[insn->src_reg] : immediate;
@@ -163,7 +165,8 @@ static uint8_t facts_after_alu32(const struct bpf_insn *insn, enum vpc_flow_choi
 	return VPC_FLOW_ZERO;
 }
 
-static void forward_alu32(const struct bpf_insn *insn, enum vpc_flow_choice choice, struct vpc_flow_state *state, struct vpc_flow_frame *frame) {
+static void forward_alu32(const struct bpf_insn *insn, enum vpc_flow_choice choice, struct vpc_flow_state *state,
+		struct vpc_flow_frame *frame) {
 	if (BPF_SRC(insn->code) == BPF_X && BPF_OP(insn->code) != BPF_END && state->stack[insn->src_reg] != VPC_FLOW_NO_STACK)
 		lower_floor(frame, -VPC_FLOW_FRAME);
 	if (BPF_OP(insn->code) != BPF_MOV && state->stack[insn->dst_reg] != VPC_FLOW_NO_STACK)
@@ -233,7 +236,8 @@ static void forward_call(struct vpc_flow_state *state, struct vpc_flow_frame *fr
 		define(state, i, 0);
 }
 
-void vpc_flow_forward(const struct bpf_insn *insn, enum vpc_flow_choice choice, struct vpc_flow_state *state, struct vpc_flow_frame *frame) {
+void vpc_flow_forward(const struct bpf_insn *insn, enum vpc_flow_choice choice, struct vpc_flow_state *state,
+		struct vpc_flow_frame *frame) {
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_ALU64: forward_alu64(insn, choice, state, frame); return;
 	case BPF_ALU: forward_alu32(insn, choice, state, frame); return;
@@ -458,7 +462,8 @@ static uint8_t operand_of_place(uint8_t operation, uint8_t destination) {
 	return operation == BPF_JSET ? 0 : destination & (VPC_FLOW_ZERO | VPC_FLOW_SIGN);
 }
 
-static void backward_jump(const struct bpf_insn *insn, enum vpc_flow_choice choice, const struct vpc_flow *flow, struct vpc_flow_wants *wants) {
+static void backward_jump(const struct bpf_insn *insn, enum vpc_flow_choice choice, const struct vpc_flow *flow,
+		struct vpc_flow_wants *wants) {
 	uint8_t operation = BPF_OP(insn->code);
 	uint8_t number = choice ? operand_of_place(operation, flow->destination) : facts_of_number(insn->imm);
 
@@ -491,7 +496,8 @@ static void backward_packet_load(const struct bpf_insn *insn, struct vpc_flow_wa
 		wants->registers[insn->src_reg] |= VPC_FLOW_PASSED;
 }
 
-void vpc_flow_backward(const struct bpf_insn *insn, enum vpc_flow_choice choice, struct vpc_flow *flow, struct vpc_flow_wants *wants, const struct vpc_flow_frame *frame) {
+void vpc_flow_backward(const struct bpf_insn *insn, enum vpc_flow_choice choice, struct vpc_flow *flow, struct vpc_flow_wants *wants,
+		const struct vpc_flow_frame *frame) {
 	uint8_t number = choice ? facts_of_place(insn->imm) : facts_of_number(insn->imm);
 
 	if (choice && BPF_OP(insn->code) == BPF_AND)

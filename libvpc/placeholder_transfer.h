@@ -37,7 +37,8 @@ struct vpc_flow_frame {
 /* Calls of subprograms, exits and jumps change nothing here but what they compare. */
 void vpc_flow_forward(const struct bpf_insn *insn, enum vpc_flow_choice choice, struct vpc_flow_state *state, struct vpc_flow_frame *frame);
 /* The facts in flow are those before the instruction; fills its demand. */
-void vpc_flow_backward(const struct bpf_insn *insn, enum vpc_flow_choice choice, struct vpc_flow *flow, struct vpc_flow_wants *wants, const struct vpc_flow_frame *frame);
+void vpc_flow_backward(const struct bpf_insn *insn, enum vpc_flow_choice choice, struct vpc_flow *flow, struct vpc_flow_wants *wants,
+	const struct vpc_flow_frame *frame);
 
 void vpc_flow_escape(const struct vpc_flow_state *state, unsigned reg, struct vpc_flow_frame *frame);
 

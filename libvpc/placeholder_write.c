@@ -7,7 +7,8 @@
 #include "error.h"
 
 /* NULL if the place carries the value, else why not. */
-static const char *refusal(const struct vpc_placeholder_sites *sites, const struct vpc_placeholder_place *place, const struct vpc_placeholder_plan *plan, uint64_t value) {
+static const char *refusal(const struct vpc_placeholder_sites *sites, const struct vpc_placeholder_place *place,
+		const struct vpc_placeholder_plan *plan, uint64_t value) {
 	const struct vpc_placeholder_bounds *bounds = &place->bounds;
 	int64_t number = sites->width == 8 ? (int64_t)value : (int32_t)(uint32_t)value;
 
@@ -36,15 +37,16 @@ static void write_part(struct bpf_insn *insn, const struct vpc_placeholder_part 
 	}
 }
 
-static void write_pieces(struct bpf_insn *insns, const struct vpc_placeholder_sites *sites, const struct vpc_placeholder_place *place, uint64_t value) {
+static void write_pieces(struct bpf_insn *insns, const struct vpc_placeholder_sites *sites, const struct vpc_placeholder_place *place,
+		uint64_t value) {
 	for (uint32_t i = 0; i < place->part_count; i++) {
 		const struct vpc_placeholder_part *part = &sites->parts[place->first_part + i];
 		write_part(insns + part->instruction, part, value);
 	}
 }
 
-static void write_place(struct bpf_insn *insns, const struct vpc_placeholder_sites *sites, const struct vpc_placeholder_place *place, const struct vpc_placeholder_plan *plan,
-		uint64_t value) {
+static void write_place(struct bpf_insn *insns, const struct vpc_placeholder_sites *sites, const struct vpc_placeholder_place *place,
+		const struct vpc_placeholder_plan *plan, uint64_t value) {
 	struct bpf_insn *insn = insns + place->instruction;
 	int32_t low = (int32_t)(uint32_t)value;
 
@@ -73,7 +75,8 @@ int vpc_placeholder_write(struct bpf_insn *insns, size_t count, const struct vpc
 	unsigned class = value >> 31 & 1 ? VPC_PLACEHOLDER_SET : VPC_PLACEHOLDER_CLEAR;
 
 	if (count != sites->instructions)
-		return vpc_fail(error, -EINVAL, "%s: %zu instructions are to be written, but %zu were scanned", sites->name, count, sites->instructions);
+		return vpc_fail(error, -EINVAL, "%s: %zu instructions are to be written, but %zu were scanned", sites->name, count,
+			sites->instructions);
 	if (sites->width == 4 && value >> 32)
 		return vpc_fail(error, -ERANGE, "%s: 0x%" PRIx64 " does not fit the placeholder's 4 bytes", sites->name, value);
 

@@ -75,7 +75,8 @@ static int out_of_memory(const struct vpc_template *template, struct vpc_error *
 	return vpc_fail(error, -ENOMEM, "%s: no memory to keep a program", template->name);
 }
 
-static int keep_instructions(const struct vpc_template *template, const struct bpf_program *program, struct vpc_prepared *prepared, struct vpc_error *error) {
+static int keep_instructions(const struct vpc_template *template, const struct bpf_program *program, struct vpc_prepared *prepared,
+		struct vpc_error *error) {
 	size_t size = bpf_program__insn_cnt(program) * sizeof(struct bpf_insn);
 	prepared->instruction_count = (uint32_t)bpf_program__insn_cnt(program);
 	prepared->instructions = copy_of(bpf_program__insns(program), size);
@@ -84,7 +85,8 @@ static int keep_instructions(const struct vpc_template *template, const struct b
 	prepared->globals = calloc(prepared->instruction_count, sizeof *prepared->globals);
 	prepared->uses = calloc(template->parameter_count + 1, 1);
 	prepared->placeholders = calloc(template->parameter_count + 1, sizeof *prepared->placeholders);
-	if (!prepared->instructions || !prepared->scratch || !prepared->constants || !prepared->globals || !prepared->uses || !prepared->placeholders)
+	if (!prepared->instructions || !prepared->scratch || !prepared->constants || !prepared->globals || !prepared->uses ||
+		!prepared->placeholders)
 		return out_of_memory(template, error);
 	prepared->placeholders[template->parameter_count] = (void *)-1; /* the end */
 	return 0;
@@ -92,7 +94,8 @@ static int keep_instructions(const struct vpc_template *template, const struct b
 
 static int keep_attributes(const struct vpc_template *template, const struct bpf_program *program, const struct bpf_prog_load_opts *options,
 		struct vpc_prepared *prepared, struct vpc_error *error) {
-	const char *license = vpc_elf_find_section(&template->elf, "license") ? (const char *)vpc_elf_section_bytes(&template->elf, vpc_elf_find_section(&template->elf, "license")) : NULL;
+	const char *license = vpc_elf_find_section(&template->elf, "license")
+		? (const char *)vpc_elf_section_bytes(&template->elf, vpc_elf_find_section(&template->elf, "license")) : NULL;
 	size_t license_size = license ? template->elf.sections[vpc_elf_find_section(&template->elf, "license")].sh_size : 0;
 	union bpf_attr *attributes = &prepared->attributes;
 	prepared->func_info = copy_of(options->func_info, (size_t)options->func_info_cnt * options->func_info_rec_size);
@@ -134,12 +137,13 @@ static size_t section_of_map(const struct vpc_template *template, int fd) {
 	return 0;
 }
 
-static int keep_constant(const struct vpc_template *template, const char *program, struct vpc_prepared *prepared, uint32_t at, size_t section, struct vpc_error *error) {
+static int keep_constant(const struct vpc_template *template, const char *program, struct vpc_prepared *prepared, uint32_t at,
+		size_t section, struct vpc_error *error) {
 	uint32_t offset = (uint32_t)prepared->instructions[at + 1].imm;
 	int parameter = vpc_template_parameter_at(template, section, offset);
 	if (parameter < 0)
-		return vpc_fail(error, -EINVAL, "%s: %s: instruction %u reads byte %u of section %s, where no parameter is", template->name, program, at, offset,
-			VPC_PARAMETER_SECTION_NAME);
+		return vpc_fail(error, -EINVAL, "%s: %s: instruction %u reads byte %u of section %s, where no parameter is", template->name,
+			program, at, offset, VPC_PARAMETER_SECTION_NAME);
 	prepared->constants[prepared->constant_count++] =
 		(struct vpc_constant_site){at, (uint16_t)parameter, (uint16_t)(offset - template->parameters[parameter].public.offset)};
 	prepared->uses[parameter] = 1;
@@ -169,8 +173,8 @@ static int keep_sites(const struct vpc_template *template, const char *program, 
  * The places were judged in the object's own instructions. CO-RE rewrites immediates: one that became the constant by
  * chance is no place of the placeholder, and then there are more than there were.
  */
-static int keep_placeholder(const struct vpc_template *template, const struct vpc_template_program *program, struct vpc_prepared *prepared, size_t parameter,
-		struct vpc_error *error) {
+static int keep_placeholder(const struct vpc_template *template, const struct vpc_template_program *program, struct vpc_prepared *prepared,
+		size_t parameter, struct vpc_error *error) {
 	struct vpc_placeholder placeholder = template->parameters[parameter].placeholder;
 	struct vpc_error scan_error = {""};
 	uint32_t count = 0;
@@ -178,9 +182,11 @@ static int keep_placeholder(const struct vpc_template *template, const struct vp
 	if (result < 0 || count == 0)
 		return result;
 	placeholder.expected = (int32_t)count;
-	result = vpc_placeholder_scan(prepared->instructions, prepared->instruction_count, &placeholder, &prepared->placeholders[parameter], &scan_error);
+	result = vpc_placeholder_scan(prepared->instructions, prepared->instruction_count, &placeholder, &prepared->placeholders[parameter],
+		&scan_error);
 	if (result == -ENOENT)
-		return vpc_fail(error, -EILSEQ, "%s: %s: not the same places since it was relocated; choose another constant: %.300s", template->name, program->name, scan_error.text);
+		return vpc_fail(error, -EILSEQ, "%s: %s: not the same places since it was relocated; choose another constant: %.300s",
+			template->name, program->name, scan_error.text);
 	if (result < 0)
 		return vpc_fail(error, result, "%s: %s: %.400s", template->name, program->name, scan_error.text);
 	prepared->uses[parameter] = 1;
@@ -261,7 +267,8 @@ static int keep_table(void) {
 }
 
 /* Handlers of the sections' names, each once. ret_handlers has room for all programs. */
-static int register_handlers(const struct vpc_template *template, enum vpc_direction direction, int *ret_handlers, size_t *ret_count, struct vpc_error *error) {
+static int register_handlers(const struct vpc_template *template, enum vpc_direction direction, int *ret_handlers, size_t *ret_count,
+		struct vpc_error *error) {
 	LIBBPF_OPTS(libbpf_prog_handler_opts, options, .prog_prepare_load_fn = take_program);
 	int kept = keep_table();
 	if (kept < 0)
@@ -276,7 +283,8 @@ static int register_handlers(const struct vpc_template *template, enum vpc_direc
 			return result;
 		int handler = libbpf_register_prog_handler(template->programs[i].section_name, type, attach_type, &options);
 		if (handler < 0)
-			return vpc_fail(error, handler, "%s: libbpf takes no handler for section %s", template->name, template->programs[i].section_name);
+			return vpc_fail(error, handler, "%s: libbpf takes no handler for section %s", template->name,
+				template->programs[i].section_name);
 		ret_handlers[(*ret_count)++] = handler;
 	}
 	return 0;
@@ -293,7 +301,8 @@ static int resize_maps(const struct vpc_template *template, const struct vpc_pre
 			return vpc_fail(error, -ENOENT, "%s: there is no map '%s'", template->name, options->map_sizes[i].map);
 		int result = bpf_map__set_max_entries(map, options->map_sizes[i].max_entries);
 		if (result < 0)
-			return vpc_fail(error, result, "%s: map %s cannot have %u entries", template->name, options->map_sizes[i].map, options->map_sizes[i].max_entries);
+			return vpc_fail(error, result, "%s: map %s cannot have %u entries", template->name, options->map_sizes[i].map,
+				options->map_sizes[i].max_entries);
 	}
 	return 0;
 }
@@ -304,7 +313,8 @@ static bool is_map_used(const struct vpc_template *template, const struct vpc_pi
 		if (relocation->section == maps)
 			return true; /* maps that hold maps or programs: who uses whom is not looked into */
 		const struct vpc_piece *piece = vpc_pieces_at(pieces, relocation->section, relocation->offset);
-		if (piece && piece->is_chosen && relocation->symbol->st_shndx == maps && strcmp(vpc_elf_symbol_name(&template->elf, relocation->symbol), name) == 0)
+		if (piece && piece->is_chosen && relocation->symbol->st_shndx == maps &&
+			strcmp(vpc_elf_symbol_name(&template->elf, relocation->symbol), name) == 0)
 			return true;
 	}
 	return false;

@@ -10,7 +10,8 @@
 #include "error.h"
 
 /* "name" or "name[3]" before the equals sign. */
-static int read_element(const struct vpc_template *template, const char *text, size_t length, char name[static 256], uint32_t *ret_element, struct vpc_error *error) {
+static int read_element(const struct vpc_template *template, const char *text, size_t length, char name[static 256], uint32_t *ret_element,
+		struct vpc_error *error) {
 	const char *bracket = memchr(text, '[', length);
 	size_t name_length = bracket ? (size_t)(bracket - text) : length;
 	if (name_length == 0 || name_length >= 256)
@@ -23,17 +24,19 @@ static int read_element(const struct vpc_template *template, const char *text, s
 	char *end;
 	errno = 0;
 	unsigned long element = strtoul(bracket + 1, &end, 10);
-	if (errno || end == bracket + 1 || bracket[1] < '0' || bracket[1] > '9' || *end != ']' || end + 1 != text + length || element > UINT16_MAX)
+	if (errno || end == bracket + 1 || bracket[1] < '0' || bracket[1] > '9' || *end != ']' || end + 1 != text + length ||
+		element > UINT16_MAX)
 		return vpc_fail(error, -EINVAL, "%s: '%s': the index is not a number in brackets", template->name, text);
 	*ret_element = (uint32_t)element;
 	return 0;
 }
 
-static int check_element(const struct vpc_template *template, const struct vpc_parameter *parameter, uint32_t element, struct vpc_error *error) {
+static int check_element(const struct vpc_template *template, const struct vpc_parameter *parameter, uint32_t element,
+		struct vpc_error *error) {
 	if (element < parameter->elements)
 		return 0;
-	return vpc_fail(error, -ERANGE, "%s: %s has %u element%s; there is no %s[%" PRIu32 "]", template->name, parameter->name, parameter->elements,
-		parameter->elements == 1 ? "" : "s", parameter->name, element);
+	return vpc_fail(error, -ERANGE, "%s: %s has %u element%s; there is no %s[%" PRIu32 "]", template->name, parameter->name,
+		parameter->elements, parameter->elements == 1 ? "" : "s", parameter->name, element);
 }
 
 /* Names that the object has, but that cannot be set: why not. */
@@ -71,10 +74,12 @@ static int unknown(const struct vpc_template *template, const char *name, struct
 	const char *reason = *name ? why_not(template, name) : NULL;
 	if (reason)
 		return vpc_fail(error, -ENOENT, "%s: '%s' %s", template->name, name, reason);
-	return vpc_fail(error, -ENOENT, "%s: there is no parameter '%s'; 'vpcctl template show' lists them, and a placeholder must be declared", template->name, name);
+	return vpc_fail(error, -ENOENT, "%s: there is no parameter '%s'; 'vpcctl template show' lists them, and a placeholder must be declared",
+		template->name, name);
 }
 
-int vpc_template_parse_setting(const struct vpc_template *template, const char *text, struct vpc_setting *ret_setting, struct vpc_error *error) {
+int vpc_template_parse_setting(const struct vpc_template *template, const char *text, struct vpc_setting *ret_setting,
+		struct vpc_error *error) {
 	struct vpc_setting setting = {0};
 	const char *equals = text ? strchr(text, '=') : NULL;
 	char name[256];
@@ -98,15 +103,16 @@ int vpc_template_parse_setting(const struct vpc_template *template, const char *
 	return 0;
 }
 
-static int check_range(const struct vpc_template *template, const struct vpc_parameter *parameter, const struct vpc_value *value, struct vpc_error *error) {
+static int check_range(const struct vpc_template *template, const struct vpc_parameter *parameter, const struct vpc_value *value,
+		struct vpc_error *error) {
 	uint64_t number = 0;
 	if (parameter->type != VPC_VALUE_INTEGER || parameter->width > sizeof number)
 		return 0;
 	memcpy(&number, value->bytes, parameter->width);
 	if (number >= parameter->lowest && number <= parameter->highest)
 		return 0;
-	return vpc_fail(error, -ERANGE, "%s: %s: %" PRIu64 " is not within %" PRIu64 " to %" PRIu64, template->name, parameter->name, number, parameter->lowest,
-		parameter->highest);
+	return vpc_fail(error, -ERANGE, "%s: %s: %" PRIu64 " is not within %" PRIu64 " to %" PRIu64, template->name, parameter->name, number,
+		parameter->lowest, parameter->highest);
 }
 
 /* The library's own pointers compare equal at once; others by their text. */
@@ -125,14 +131,16 @@ static int check_setting(const struct vpc_template *template, const struct vpc_s
 	const struct vpc_parameter *parameter = &template->parameters[index].public;
 	int result = check_element(template, parameter, setting->element, error);
 	if (result == 0 && setting->value.width != parameter->width)
-		result = vpc_fail(error, -EINVAL, "%s: %s has %u bytes, the value %u", template->name, parameter->name, parameter->width, setting->value.width);
+		result = vpc_fail(error, -EINVAL, "%s: %s has %u bytes, the value %u", template->name, parameter->name, parameter->width,
+			setting->value.width);
 	if (result == 0 && parameter->site == VPC_SITE_GLOBAL && parameter->sites == 0)
-		result = vpc_fail(error, -EINVAL, "%s: %s: no instruction reads this variable (the compiler folded it, or it is unused), so that setting it would change nothing; "
-			"declare it volatile", template->name, parameter->name);
+		result = vpc_fail(error, -EINVAL, "%s: %s: no instruction reads this variable (the compiler folded it, or it is unused), so that "
+			"setting it would change nothing; declare it volatile", template->name, parameter->name);
 	return result < 0 ? result : check_range(template, parameter, &setting->value, error);
 }
 
-int vpc_template_check_settings(const struct vpc_template *template, const struct vpc_setting *settings, size_t count, int *ret_parameters, struct vpc_error *error) {
+int vpc_template_check_settings(const struct vpc_template *template, const struct vpc_setting *settings, size_t count, int *ret_parameters,
+		struct vpc_error *error) {
 	if (count && !settings)
 		return vpc_fail(error, -EINVAL, "%s: there is no list of the %zu settings", template->name, count);
 	for (size_t i = 0; i < count; i++) {

@@ -25,7 +25,8 @@ static int compare_programs(const void *left, const void *right) {
 /* libbpf's rule: global functions outside .text are programs, all others are subprograms. */
 static bool is_program(const struct vpc_elf *elf, const Elf64_Sym *symbol) {
 	return ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && ELF64_ST_BIND(symbol->st_info) != STB_LOCAL && symbol->st_shndx != SHN_UNDEF &&
-		symbol->st_shndx < elf->section_count && vpc_elf_is_code(elf, symbol->st_shndx) && strcmp(vpc_elf_section_name(elf, symbol->st_shndx), ".text");
+		symbol->st_shndx < elf->section_count && vpc_elf_is_code(elf, symbol->st_shndx) &&
+			strcmp(vpc_elf_section_name(elf, symbol->st_shndx), ".text");
 }
 
 static int find_programs(struct vpc_template *template, struct vpc_error *error) {
@@ -50,7 +51,8 @@ static int find_programs(struct vpc_template *template, struct vpc_error *error)
 	}
 	qsort(template->programs, template->program_count, sizeof *template->programs, compare_programs);
 	if (template->program_count == 0 && template->only_program)
-		return vpc_fail(error, -ENOENT, "%s: there is no program '%s'; 'vpcctl template show' lists them", template->name, template->only_program);
+		return vpc_fail(error, -ENOENT, "%s: there is no program '%s'; 'vpcctl template show' lists them", template->name,
+			template->only_program);
 	if (template->program_count == 0)
 		return vpc_fail(error, -ENOENT, "%s: there is no program in it", template->name);
 	return 0;
@@ -72,8 +74,8 @@ static int read_btf(struct vpc_template *template, struct vpc_error *error) {
 	return vpc_btf_extension_check(template, error);
 }
 
-static int copy_object(struct vpc_template *template, const char *name, const void *bytes, size_t length, const struct vpc_template_options *options,
-		struct vpc_error *error) {
+static int copy_object(struct vpc_template *template, const char *name, const void *bytes, size_t length,
+		const struct vpc_template_options *options, struct vpc_error *error) {
 	if (length > LARGEST_OBJECT)
 		return vpc_fail(error, -EFBIG, "%s: %zu bytes are more than any BPF object has", name, length);
 	template->name = strdup(name);
@@ -91,8 +93,8 @@ static void free_template(struct vpc_template **template) {
 	vpc_template_free(*template);
 }
 
-int vpc_template_open_memory(const char *name, const void *bytes, size_t length, const struct vpc_template_options *options, struct vpc_template **ret_template,
-		struct vpc_error *error) {
+int vpc_template_open_memory(const char *name, const void *bytes, size_t length, const struct vpc_template_options *options,
+		struct vpc_template **ret_template, struct vpc_error *error) {
 	if (!name || !bytes)
 		return vpc_fail(error, -EINVAL, "%s: an object needs a name and bytes", name ? name : "object");
 	_cleanup_(free_template) struct vpc_template *template = calloc(1, sizeof *template);
@@ -143,7 +145,8 @@ static int read_file(const char *path, void **ret_bytes, size_t *ret_length, str
 	return 0;
 }
 
-int vpc_template_open_file(const char *path, const struct vpc_template_options *options, struct vpc_template **ret_template, struct vpc_error *error) {
+int vpc_template_open_file(const char *path, const struct vpc_template_options *options, struct vpc_template **ret_template,
+		struct vpc_error *error) {
 	_cleanup_(free_memory) void *bytes = NULL;
 	size_t length = 0;
 	if (!path)

@@ -89,7 +89,8 @@ int vpc_template_parameter_index(const struct vpc_template *template, const char
 bool vpc_template_is_ambiguous(const struct vpc_template *template, const char *name);
 
 /* The place that a relocated lddw of the object names: section and offset in it. False if it names no data. */
-bool vpc_template_data_reference(const struct vpc_template *template, const struct vpc_elf_relocation *relocation, size_t *ret_section, uint64_t *ret_offset);
+bool vpc_template_data_reference(const struct vpc_template *template, const struct vpc_elf_relocation *relocation, size_t *ret_section,
+	uint64_t *ret_offset);
 
 struct vpc_prepared *vpc_prepared_free(struct vpc_prepared *prepared);
 

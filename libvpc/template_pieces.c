@@ -66,7 +66,8 @@ static int find_pieces(const struct vpc_template *template, struct vpc_pieces *r
 
 struct vpc_piece *vpc_pieces_at(const struct vpc_pieces *pieces, size_t section, uint64_t offset) {
 	for (size_t i = 0; i < pieces->count; i++)
-		if (pieces->items[i].section == section && offset >= pieces->items[i].offset && offset - pieces->items[i].offset < pieces->items[i].size)
+		if (pieces->items[i].section == section && offset >= pieces->items[i].offset &&
+			offset - pieces->items[i].offset < pieces->items[i].size)
 			return &pieces->items[i];
 	return NULL;
 }
@@ -86,10 +87,12 @@ static struct vpc_piece *callee(const struct vpc_elf *elf, const struct vpc_piec
 	const struct vpc_elf_relocation *relocation = vpc_pieces_relocation(pieces, section, offset);
 	if (relocation) {
 		bool by_section = ELF64_ST_TYPE(relocation->symbol->st_info) == STT_SECTION;
-		uint64_t addend = !by_section ? 0 : instruction.code == CALL ? ((uint64_t)(int64_t)instruction.imm + 1) * INSTRUCTION : (uint32_t)instruction.imm;
+		uint64_t addend = !by_section ? 0 : instruction.code == CALL ? ((uint64_t)(int64_t)instruction.imm + 1) * INSTRUCTION
+			: (uint32_t)instruction.imm;
 		return vpc_pieces_at(pieces, relocation->symbol->st_shndx, relocation->symbol->st_value + addend);
 	}
-	return instruction.code == CALL ? vpc_pieces_at(pieces, section, offset + INSTRUCTION + (uint64_t)((int64_t)instruction.imm * (int64_t)INSTRUCTION)) : NULL;
+	return instruction.code == CALL ? vpc_pieces_at(pieces, section,
+		offset + INSTRUCTION + (uint64_t)((int64_t)instruction.imm * (int64_t)INSTRUCTION)) : NULL;
 }
 
 static bool may_name_function(const struct bpf_insn *instruction) {
@@ -137,6 +140,6 @@ int vpc_pieces_find(const struct vpc_template *template, const char *program, st
 int vpc_pieces_check_shared(const struct vpc_template *template, const struct vpc_piece *piece, const char *what, struct vpc_error *error) {
 	if (!template->only_program || !piece->is_reached_from_outside)
 		return 0;
-	return vpc_fail(error, -EINVAL, "%s: %s is in function %s, which program %s calls, and others too; patch all programs, or none", template->name, what, piece->name,
-		template->only_program);
+	return vpc_fail(error, -EINVAL, "%s: %s is in function %s, which program %s calls, and others too; patch all programs, or none",
+		template->name, what, piece->name, template->only_program);
 }

@@ -17,7 +17,8 @@
  * The piece's instructions, marked as the scanner wants them: calls that leave it, and what waits for the address of a map
  * or a variable, where an offset stands that is no number of the program.
  */
-static struct bpf_insn *copy_piece(const struct vpc_elf *elf, const struct vpc_pieces *pieces, const struct vpc_piece *piece, const uint8_t *bytes) {
+static struct bpf_insn *copy_piece(const struct vpc_elf *elf, const struct vpc_pieces *pieces, const struct vpc_piece *piece,
+		const uint8_t *bytes) {
 	size_t count = piece->size / INSTRUCTION;
 	struct bpf_insn *instructions = malloc(piece->size);
 	if (!instructions)
@@ -34,19 +35,20 @@ static struct bpf_insn *copy_piece(const struct vpc_elf *elf, const struct vpc_p
 }
 
 /* The caller counts the places over all pieces, so none in this one is no error here. */
-static int scan_piece(const struct vpc_template *template, const struct vpc_pieces *pieces, const struct vpc_piece *piece, const struct vpc_placeholder *placeholder,
-		struct vpc_placeholder_sites **ret_sites, struct vpc_error *error) {
+static int scan_piece(const struct vpc_template *template, const struct vpc_pieces *pieces, const struct vpc_piece *piece,
+		const struct vpc_placeholder *placeholder, struct vpc_placeholder_sites **ret_sites, struct vpc_error *error) {
 	_cleanup_(free_memory) struct bpf_insn *instructions = copy_piece(&template->elf, pieces, piece, template->bytes);
 	if (!instructions)
 		return vpc_fail(error, -ENOMEM, "%s: no memory for the instructions of %s", template->name, piece->name);
 	return vpc_placeholder_scan_part(instructions, piece->size / INSTRUCTION, placeholder, ret_sites, error);
 }
 
-typedef int visit_sites(const struct vpc_template *template, const struct vpc_pieces *pieces, const struct vpc_piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error);
+typedef int visit_sites(const struct vpc_template *template, const struct vpc_pieces *pieces, const struct vpc_piece *piece,
+	const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error);
 
 /* Visits the places of the placeholder in each piece that has any: of the program and what it calls, or of all. */
-static int each_piece(const struct vpc_template *template, const char *program, const struct vpc_placeholder *placeholder, visit_sites *visit, void *context,
-		struct vpc_error *error) {
+static int each_piece(const struct vpc_template *template, const char *program, const struct vpc_placeholder *placeholder,
+		visit_sites *visit, void *context, struct vpc_error *error) {
 	_cleanup_(vpc_pieces_release) struct vpc_pieces pieces = {0};
 	struct vpc_error scan_error = {""};
 	int result = vpc_pieces_find(template, program, &pieces, error);
@@ -65,7 +67,8 @@ static int each_piece(const struct vpc_template *template, const char *program, 
 	return result;
 }
 
-static int add_count(const struct vpc_template *template, const struct vpc_pieces *pieces, const struct vpc_piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error) {
+static int add_count(const struct vpc_template *template, const struct vpc_pieces *pieces, const struct vpc_piece *piece,
+		const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error) {
 	(void)template, (void)pieces, (void)piece, (void)error;
 	*(uint32_t *)context += (uint32_t)vpc_placeholder_sites_count(sites);
 	return 0;
@@ -77,8 +80,8 @@ struct counting {
 };
 
 /* No instruction of the place is one that libbpf rewrites. */
-static int check_place(const struct vpc_template *template, const struct vpc_piece *piece, const struct vpc_placeholder_sites *sites, size_t index, const char *placeholder,
-		struct vpc_error *error) {
+static int check_place(const struct vpc_template *template, const struct vpc_piece *piece, const struct vpc_placeholder_sites *sites,
+		size_t index, const char *placeholder, struct vpc_error *error) {
 	uint32_t instructions[8];
 	size_t count = vpc_placeholder_sites_instructions(sites, index, instructions);
 	int result = 0;
@@ -87,7 +90,8 @@ static int check_place(const struct vpc_template *template, const struct vpc_pie
 	return result;
 }
 
-static int check_piece(const struct vpc_template *template, const struct vpc_pieces *pieces, const struct vpc_piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error) {
+static int check_piece(const struct vpc_template *template, const struct vpc_pieces *pieces, const struct vpc_piece *piece,
+		const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error) {
 	struct counting *counting = context;
 	char what[300];
 	(void)pieces;
@@ -99,7 +103,8 @@ static int check_piece(const struct vpc_template *template, const struct vpc_pie
 	return result;
 }
 
-int vpc_template_count_in_program(const struct vpc_template *template, const char *program, size_t parameter, uint32_t *ret_count, struct vpc_error *error) {
+int vpc_template_count_in_program(const struct vpc_template *template, const char *program, size_t parameter, uint32_t *ret_count,
+		struct vpc_error *error) {
 	uint32_t count = 0;
 	int result = each_piece(template, program, &template->parameters[parameter].placeholder, add_count, &count, error);
 	if (result == 0)
@@ -118,11 +123,12 @@ int vpc_template_count_placeholders(struct vpc_template *template, struct vpc_er
 			return result;
 		uint32_t count = counting.count;
 		if (count == 0)
-			return vpc_fail(error, -ENXIO, "%s: placeholder %s: the constant 0x%" PRIx64 " is in no instruction%s%s", template->name, parameter->name,
-				parameter->placeholder.constant, template->only_program ? " of program " : "", template->only_program ? template->only_program : "");
+			return vpc_fail(error, -ENXIO, "%s: placeholder %s: the constant 0x%" PRIx64 " is in no instruction%s%s", template->name,
+				parameter->name, parameter->placeholder.constant, template->only_program ? " of program " : "", template->only_program
+				? template->only_program : "");
 		if (parameter->placeholder.expected && count != (uint32_t)parameter->placeholder.expected)
-			return vpc_fail(error, -ENXIO, "%s: placeholder %s: the constant 0x%" PRIx64 " is in %" PRIu32 " places, %d were expected", template->name, parameter->name,
-				parameter->placeholder.constant, count, parameter->placeholder.expected);
+			return vpc_fail(error, -ENXIO, "%s: placeholder %s: the constant 0x%" PRIx64 " is in %" PRIu32 " places, %d were expected",
+				template->name, parameter->name, parameter->placeholder.constant, count, parameter->placeholder.expected);
 		parameter->public.sites = count;
 	}
 	return 0;
@@ -134,7 +140,8 @@ struct writing {
 };
 
 /* Only what the writing changed goes back: calls were marked in the copy. */
-static int write_piece(const struct vpc_template *template, const struct vpc_pieces *pieces, const struct vpc_piece *piece, const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error) {
+static int write_piece(const struct vpc_template *template, const struct vpc_pieces *pieces, const struct vpc_piece *piece,
+		const struct vpc_placeholder_sites *sites, void *context, struct vpc_error *error) {
 	struct writing *writing = context;
 	size_t count = piece->size / INSTRUCTION;
 	uint8_t *target = writing->bytes + template->elf.sections[piece->section].sh_offset + piece->offset;
@@ -149,7 +156,8 @@ static int write_piece(const struct vpc_template *template, const struct vpc_pie
 	return result;
 }
 
-int vpc_template_write_placeholder(const struct vpc_template *template, size_t parameter, uint64_t value, uint8_t *bytes, struct vpc_error *error) {
+int vpc_template_write_placeholder(const struct vpc_template *template, size_t parameter, uint64_t value, uint8_t *bytes,
+		struct vpc_error *error) {
 	struct writing writing = {value, bytes};
 	return each_piece(template, template->only_program, &template->parameters[parameter].placeholder, write_piece, &writing, error);
 }

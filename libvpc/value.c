@@ -14,7 +14,8 @@ static bool is_within(const struct vpc_parameter *parameter, uint64_t number) {
 }
 
 static int out_of_range(const struct vpc_parameter *parameter, const char *text, struct vpc_error *error) {
-	return vpc_fail(error, -ERANGE, "%s: %s is not within %" PRIu64 " to %" PRIu64, parameter->name, text, parameter->lowest, parameter->highest);
+	return vpc_fail(error, -ERANGE, "%s: %s is not within %" PRIu64 " to %" PRIu64, parameter->name, text, parameter->lowest,
+		parameter->highest);
 }
 
 static int parse_integer(const struct vpc_parameter *parameter, const char *text, struct vpc_value *value, struct vpc_error *error) {

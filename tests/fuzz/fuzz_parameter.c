@@ -32,7 +32,8 @@ static void read_value(const struct vpc_parameter *parameter, const char *text) 
 		abort();
 	if (vpc_value_parse(parameter, printed, &again, &error) || memcmp(again.bytes, value.bytes, value.width))
 		abort();
-	if (parameter->type == VPC_VALUE_INTEGER && parameter->width <= 8 && (number_of(&value) < parameter->lowest || number_of(&value) > parameter->highest))
+	if (parameter->type == VPC_VALUE_INTEGER && parameter->width <= 8 &&
+		(number_of(&value) < parameter->lowest || number_of(&value) > parameter->highest))
 		abort();
 }
 

@@ -54,22 +54,25 @@ static void check_writing(const struct bpf_insn *insns, size_t count, const stru
 	}
 	for (size_t i = 0; i < count; i++) {
 		require(is_place(sites, insns, i) || memcmp(&copy[i], &insns[i], sizeof *insns) == 0, "was written, but is no place", i);
-		require(copy[i].off == insns[i].off && copy[i].dst_reg == insns[i].dst_reg && copy[i].src_reg == insns[i].src_reg, "more than opcode and immediate was written", i);
+		require(copy[i].off == insns[i].off && copy[i].dst_reg == insns[i].dst_reg && copy[i].src_reg == insns[i].src_reg,
+			"more than opcode and immediate was written", i);
 	}
 	require(vpc_placeholder_write(copy, count, sites, placeholder->constant, &error) == 0, "the constant itself was refused", 0);
 	for (size_t i = 0; i < count; i++)
-		require(copy[i].code == insns[i].code && (copy[i].imm == insns[i].imm || insns[i].code == (BPF_ST | BPF_MEM | BPF_H) || insns[i].code == (BPF_ST | BPF_MEM | BPF_B)),
-			"the constant did not restore it", i);
+		require(copy[i].code == insns[i].code && (copy[i].imm == insns[i].imm || insns[i].code == (BPF_ST | BPF_MEM | BPF_H) ||
+			insns[i].code == (BPF_ST | BPF_MEM | BPF_B)), "the constant did not restore it", i);
 }
 
 /* ---- small programs ---- */
 
 static const uint8_t OPCODES[] = {
-	0x07, 0x0f, 0x1f, 0x27, 0x37, 0x3f, 0x47, 0x4f, 0x57, 0x5f, 0x67, 0x67, 0x77, 0x77, 0x7f, 0x6f, 0x87, 0x97, 0x9f, 0xa7, 0xaf, 0xb7, 0xb7, 0xbf, 0xbf, 0xbf, 0xc7, 0xc7, 0xcf,
+	0x07, 0x0f, 0x1f, 0x27, 0x37, 0x3f, 0x47, 0x4f, 0x57, 0x5f, 0x67, 0x67, 0x77, 0x77, 0x7f, 0x6f, 0x87, 0x97, 0x9f, 0xa7, 0xaf, 0xb7,
+		0xb7, 0xbf, 0xbf, 0xbf, 0xc7, 0xc7, 0xcf,
 	0x04, 0x0c, 0x34, 0x3c, 0x44, 0x54, 0x64, 0x74, 0x7c, 0x84, 0x9c, 0xac, 0xb4, 0xbc, 0xbc, 0xc4, 0xd4, 0xdc, 0xd7,
 	0x05, 0x15, 0x15, 0x1d, 0x1d, 0x25, 0x2d, 0x45, 0x4d, 0x55, 0x5d, 0x65, 0x6d, 0xa5, 0xad, 0xd5,
 	0x16, 0x1e, 0x26, 0x2e, 0x46, 0x4e, 0x56, 0x66, 0x6e,
-	0x61, 0x69, 0x71, 0x79, 0x79, 0x79, 0x79, 0x79, 0x79, 0x81, 0x62, 0x7a, 0x7a, 0x63, 0x63, 0x6b, 0x73, 0x7b, 0x7b, 0x7b, 0x7b, 0x7b, 0x7b, 0x7b, 0x7b, 0xdb, 0xc3,
+	0x61, 0x69, 0x71, 0x79, 0x79, 0x79, 0x79, 0x79, 0x79, 0x81, 0x62, 0x7a, 0x7a, 0x63, 0x63, 0x6b, 0x73, 0x7b, 0x7b, 0x7b, 0x7b, 0x7b,
+		0x7b, 0x7b, 0x7b, 0xdb, 0xc3,
 	0x85, 0x85, 0x95,
 	0x72, 0x72, 0x6a, 0x73, 0x73, 0x6b,
 };
@@ -87,7 +90,8 @@ static bool writes_destination(const struct bpf_insn *insn) {
 
 /* Four bytes an instruction; jumps only go forward, so that programs end. Few programs point into their frame. */
 static struct bpf_insn decode(const uint8_t *data, size_t at, size_t count, bool points_to_frame) {
-	struct bpf_insn insn = {.code = OPCODES[data[0] % sizeof OPCODES], .dst_reg = REGISTERS[data[1] & 15], .src_reg = REGISTERS[data[1] >> 4]};
+	struct bpf_insn insn = {.code = OPCODES[data[0] % sizeof OPCODES], .dst_reg = REGISTERS[data[1] & 15],
+		.src_reg = REGISTERS[data[1] >> 4]};
 	uint8_t class = BPF_CLASS(insn.code), operation = BPF_OP(insn.code);
 	size_t left = count - at - 1;
 
@@ -360,7 +364,8 @@ static void interpret(struct machine *machine) {
 	}
 }
 
-static uint64_t observe(const struct bpf_insn *insns, const struct vpc_flow *flow, size_t count, size_t place, uint64_t content, uint8_t facts) {
+static uint64_t observe(const struct bpf_insn *insns, const struct vpc_flow *flow, size_t count, size_t place, uint64_t content,
+		uint8_t facts) {
 	static struct machine machine;
 
 	memset(&machine, 0, sizeof machine);

@@ -63,7 +63,8 @@ static void tells_variables_of_one_name_apart(void **state) {
 static void takes_no_offset_for_the_placeholder(void **state) {
 	const struct vpc_placeholder placeholder = {.name = "place", .constant = 0x12340};
 	const struct vpc_template_options options = {.size = sizeof options, .placeholders = &placeholder, .placeholder_count = 1};
-	const struct vpc_template_options only_reads = {.size = sizeof options, .program = "only_reads", .placeholders = &placeholder, .placeholder_count = 1};
+	const struct vpc_template_options only_reads = {.size = sizeof options, .program = "only_reads", .placeholders = &placeholder,
+		.placeholder_count = 1};
 	struct vpc_template *template = prepare_object("addend", &options), *none = NULL;
 	struct vpc_error error = {""};
 	size_t length;
@@ -125,7 +126,8 @@ static void says_what_is_missing(void **state) {
 	assert_int_equal(vpc_template_map_fd(template, NULL), -EINVAL);
 	assert_null(vpc_template_find_parameter(template, NULL));
 	assert_int_equal(vpc_instance_load(template, NULL, NULL, 0, &instance, NULL), -EINVAL);
-	assert_true(opened == (void *)0x5a5a && instance == (void *)0x5a5a && written == (void *)0x5a5a && setting.element == 17 && value.width == 17);
+	assert_true(opened == (void *)0x5a5a && instance == (void *)0x5a5a && written == (void *)0x5a5a && setting.element == 17 &&
+		value.width == 17);
 	vpc_template_free(template);
 	free(bytes);
 }

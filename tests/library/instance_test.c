@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 #define EVERY_WIDTH \
-	"width1=01 width2=0102 width3=010203 width4=01020304 width5=0102030405 width6=010203040506 width7=01020304050607 width8=0102030405060708 " \
+	"width1=01 width2=0102 width3=010203 width4=01020304 width5=0102030405 width6=010203040506 width7=01020304050607 " \
+	"width8=0102030405060708 " \
 	"width9=010203040506070809 width10=0102030405060708090a width11=0102030405060708090a0b width12=0102030405060708090a0b0c " \
 	"width13=0102030405060708090a0b0c0d width14=0102030405060708090a0b0c0d0e width15=0102030405060708090a0b0c0d0e0f " \
 	"width16=f102030405060708090a0b0c0d0e0ff0"
@@ -45,7 +46,8 @@ static void knows_defaults_and_subprograms(void **state) {
 	(void)state;
 	struct vpc_template *template = prepare_object("constants", NULL);
 	struct vpc_instance *defaults = load(template, "read_types", "number=3");
-	struct vpc_instance *set = load(template, "read_types", "number=9 port=80 address=192.0.2.1 address6=2001:db8::7 hardware=02:11:22:33:44:55");
+	struct vpc_instance *set =
+		load(template, "read_types", "number=9 port=80 address=192.0.2.1 address6=2001:db8::7 hardware=02:11:22:33:44:55");
 
 	assert_int_equal(run(defaults), 3 * 64);
 	assert_int_equal(result_at(template, 1), 3);
@@ -107,7 +109,8 @@ static void refuses_settings_made_by_hand(void **state) {
 	struct vpc_template *template = prepare_object("constants", NULL);
 	struct vpc_instance *instance = NULL;
 	struct vpc_error error = {""};
-	struct vpc_setting narrow = {.name = "number", .value = {.bytes = {3}, .width = 2}}, large = {.name = "number", .value = {.bytes = {10}, .width = 4}};
+	struct vpc_setting narrow = {.name = "number", .value = {.bytes = {3}, .width = 2}},
+		large = {.name = "number", .value = {.bytes = {10}, .width = 4}};
 	assert_int_equal(vpc_instance_load(template, "read_types", &narrow, 1, &instance, &error), -EINVAL);
 	assert_non_null(strstr(error.text, "number"));
 	assert_int_equal(vpc_instance_load(template, "read_types", &large, 1, &instance, NULL), -ERANGE);
@@ -168,10 +171,12 @@ static const struct {
 	uint32_t result;
 	uint64_t value;
 } GLOBALS[] = {
-	{"data_1=0xee", 0, 0xee}, {"data_2=0xeeee", 1, 0xeeee}, {"data_4=0xeeeeeeee", 2, 0xeeeeeeee}, {"data_8=0xeeeeeeeeeeeeeeee", 3, 0xeeeeeeeeeeeeeeee},
+	{"data_1=0xee", 0, 0xee}, {"data_2=0xeeee", 1, 0xeeee}, {"data_4=0xeeeeeeee", 2, 0xeeeeeeee},
+		{"data_8=0xeeeeeeeeeeeeeeee", 3, 0xeeeeeeeeeeeeeeee},
 	{"data_array[0]=1", 4, 1}, {"data_array[1]=2", 5, 2}, {"data_array[2]=0xffffffff", 6, 0xffffffff},
 	{"rodata_1=0", 8, 0}, {"rodata_2=7", 9, 7}, {"rodata_4=7", 10, 7}, {"rodata_8=7", 11, 7}, {"rodata_array[2]=8", 14, 8},
-	{"bss_1=0xff", 16, 0xff}, {"bss_2=0xffff", 17, 0xffff}, {"bss_4=0xffffffff", 18, 0xffffffff}, {"bss_8=0xffffffffffffffff", 19, UINT64_MAX}, {"bss_array[1]=5", 21, 5},
+	{"bss_1=0xff", 16, 0xff}, {"bss_2=0xffff", 17, 0xffff}, {"bss_4=0xffffffff", 18, 0xffffffff},
+		{"bss_8=0xffffffffffffffff", 19, UINT64_MAX}, {"bss_array[1]=5", 21, 5},
 	{"more_data_1=3", 24, 3}, {"more_data_8=3", 27, 3}, {"more_data_array[2]=9", 30, 9},
 	{"more_rodata_2=3", 33, 3}, {"more_rodata_4=3", 34, 3}, {"more_rodata_array[0]=9", 36, 9},
 	{"static_data_1=3", 40, 3}, {"static_data_4=3", 42, 3}, {"static_data_array[1]=9", 45, 9},
@@ -188,7 +193,8 @@ static void check_globals(const struct vpc_template *template, size_t changed) {
 		if (i % 8 == 0)
 			initial &= 0xff;
 		if (result_at(template, i) != (is_changed ? GLOBALS[changed].value : initial))
-			fail_msg("%s: result %u is %llu", changed < COUNT(GLOBALS) ? GLOBALS[changed].setting : "nothing set", i, (unsigned long long)result_at(template, i));
+			fail_msg("%s: result %u is %llu", changed < COUNT(GLOBALS) ? GLOBALS[changed].setting : "nothing set", i,
+				(unsigned long long)result_at(template, i));
 	}
 }
 
@@ -227,7 +233,8 @@ static void sets_globals_without_btf(void **state) {
 static void keeps_the_state_of_instances_apart(void **state) {
 	(void)state;
 	struct vpc_template *template = prepare_object("globals", NULL);
-	struct vpc_instance *shared = load(template, "count_up", ""), *own = load(template, "count_up", "data_4=1000"), *unrelated = load(template, "count_up", "rodata_1=1");
+	struct vpc_instance *shared = load(template, "count_up", ""), *own = load(template, "count_up", "data_4=1000"),
+		*unrelated = load(template, "count_up", "rodata_1=1");
 	assert_int_equal(run(shared), 41);
 	assert_int_equal(run(own), 1001);
 	assert_int_equal(run(own), 1002);
@@ -352,8 +359,10 @@ static const struct {
 static void writes_placeholders(void **state) {
 	(void)state;
 	for (size_t i = 0; i < COUNT(PLACEHOLDERS); i++) {
-		const struct vpc_placeholder placeholder = {.name = "place", .constant = PLACEHOLDERS[i].constant, .expected = PLACEHOLDERS[i].expected};
-		const struct vpc_template_options options = {.size = sizeof options, .program = PLACEHOLDERS[i].only_program, .placeholders = &placeholder, .placeholder_count = 1};
+		const struct vpc_placeholder placeholder = {.name = "place", .constant = PLACEHOLDERS[i].constant,
+			.expected = PLACEHOLDERS[i].expected};
+		const struct vpc_template_options options = {.size = sizeof options, .program = PLACEHOLDERS[i].only_program,
+			.placeholders = &placeholder, .placeholder_count = 1};
 		struct vpc_error error = {""};
 		struct vpc_template *template = NULL;
 		char setting[64];

@@ -22,7 +22,8 @@ static int write_object(struct vpc_template *template, const char *text, struct 
 }
 
 /* Written for all programs of which the settings are complete; loads that one alone. */
-static struct written load_written(const char *name, const struct vpc_template_options *options, const char *settings, const char *program_name) {
+static struct written load_written(const char *name, const struct vpc_template_options *options, const char *settings,
+		const char *program_name) {
 	struct written written = {0};
 	struct vpc_error error = {""};
 	struct bpf_program *program;
@@ -56,7 +57,8 @@ static uint32_t run_written(const struct written *written, const char *program, 
 static uint64_t result_of(const struct written *written, uint32_t index) {
 	uint64_t values[64] = {0};
 	uint32_t zero = 0;
-	struct bpf_map *map = bpf_object__find_map_by_name(written->object, "results"), *variable = bpf_object__find_map_by_name(written->object, ".data.results");
+	struct bpf_map *map = bpf_object__find_map_by_name(written->object, "results"),
+		*variable = bpf_object__find_map_by_name(written->object, ".data.results");
 	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(map ? map : variable), map ? &index : &zero, values), 0);
 	return values[map ? 0 : index];
 }
@@ -123,12 +125,14 @@ static void writes_placeholders(void **state) {
 	(void)state;
 	const struct vpc_placeholder placeholder = {.name = "place", .constant = 0xFEDCBA98};
 	const struct vpc_template_options options = {.size = sizeof options, .placeholders = &placeholder, .placeholder_count = 1};
-	const struct vpc_template_options alone = {.size = sizeof alone, .program = "alone", .placeholders = &placeholder, .placeholder_count = 1};
+	const struct vpc_template_options alone = {.size = sizeof alone, .program = "alone", .placeholders = &placeholder,
+		.placeholder_count = 1};
 	struct written both = load_written("placeholders", &options, "place=0x80000007", "first");
 	assert_int_equal(run_written(&both, "first", 0x80000007, 0), 4);
 	assert_int_equal(run_written(&both, "first", 0xFEDCBA98, 0), 5);
 	release(&both);
-	struct written one = load_written("placeholders", &alone, "place=7", "alone"), other = load_written("placeholders", &alone, "place=7", "first");
+	struct written one = load_written("placeholders", &alone, "place=7", "alone"),
+		other = load_written("placeholders", &alone, "place=7", "first");
 	assert_int_equal(run_written(&one, "alone", 7, 0), 1);
 	assert_int_equal(run_written(&other, "first", 7, 0), 5); /* a program outside the choice keeps its constant */
 	assert_int_equal(run_written(&other, "first", 0xFEDCBA98, 0), 4);
@@ -139,7 +143,8 @@ static void writes_placeholders(void **state) {
 /* One program and what it calls; the others can be patched in what was written as before. */
 static void writes_constants_of_one_program(void **state) {
 	(void)state;
-	const struct vpc_template_options first = {.size = sizeof first, .program = "first"}, third = {.size = sizeof third, .program = "third"};
+	const struct vpc_template_options first = {.size = sizeof first, .program = "first"},
+		third = {.size = sizeof third, .program = "third"};
 	struct written chosen = load_written("choice", &first, "mine=20", "first");
 	struct vpc_template *template = NULL;
 	struct written written = {0};

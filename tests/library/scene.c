@@ -52,7 +52,8 @@ int parse_settings(const struct vpc_template *template, const char *text, struct
 	return count;
 }
 
-int try_load(struct vpc_template *template, const char *program, const char *text, struct vpc_instance **ret_instance, struct vpc_error *error) {
+int try_load(struct vpc_template *template, const char *program, const char *text, struct vpc_instance **ret_instance,
+		struct vpc_error *error) {
 	struct vpc_setting settings[MOST_SETTINGS];
 	int count = parse_settings(template, text, settings, error);
 	return count < 0 ? count : vpc_instance_load(template, program, settings, (size_t)count, ret_instance, error);
@@ -69,7 +70,8 @@ struct vpc_instance *load(struct vpc_template *template, const char *program, co
 uint32_t run_fd(int program_fd, uint32_t mark, uint32_t priority) {
 	char frame[64] = {0};
 	struct __sk_buff context = {.mark = mark, .priority = priority};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = sizeof frame, .ctx_in = &context, .ctx_size_in = sizeof context);
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = sizeof frame, .ctx_in = &context,
+		.ctx_size_in = sizeof context);
 	assert_int_equal(bpf_prog_test_run_opts(program_fd, &options), 0);
 	return options.retval;
 }

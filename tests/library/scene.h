@@ -29,7 +29,8 @@ struct vpc_template *prepare_object(const char *name, const struct vpc_template_
 
 /* Reads "a=1 b=2" into settings; returns their number, or the error of the first that is none. */
 int parse_settings(const struct vpc_template *template, const char *text, struct vpc_setting *settings, struct vpc_error *error);
-int try_load(struct vpc_template *template, const char *program, const char *settings, struct vpc_instance **ret_instance, struct vpc_error *error);
+int try_load(struct vpc_template *template, const char *program, const char *settings, struct vpc_instance **ret_instance,
+	struct vpc_error *error);
 struct vpc_instance *load(struct vpc_template *template, const char *program, const char *settings);
 
 /* Runs the program once on a frame of 64 zeros, with mark and priority; returns what it returns. */

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scene.h"
 
-#define INTEGER(width_, lowest_, highest_) {.name = "p", .type = VPC_VALUE_INTEGER, .width = width_, .elements = 1, .lowest = lowest_, .highest = highest_}
+#define INTEGER(width_, lowest_, highest_) \
+	{.name = "p", .type = VPC_VALUE_INTEGER, .width = width_, .elements = 1, .lowest = lowest_, .highest = highest_}
 #define TYPED(type_, width_) {.name = "p", .type = type_, .width = width_, .elements = 1}
 
-static const struct vpc_parameter VNI = INTEGER(4, 2, 16777215), U8 = INTEGER(1, 0, 255), U16 = INTEGER(2, 0, 65535), U32 = INTEGER(4, 0, UINT32_MAX);
+static const struct vpc_parameter VNI = INTEGER(4, 2, 16777215), U8 = INTEGER(1, 0, 255), U16 = INTEGER(2, 0, 65535),
+	U32 = INTEGER(4, 0, UINT32_MAX);
 static const struct vpc_parameter U64 = INTEGER(8, 0, UINT64_MAX), U48 = INTEGER(6, 0, (1ull << 48) - 1), U128 = INTEGER(16, 0, UINT64_MAX);
 static const struct vpc_parameter IPV4 = TYPED(VPC_VALUE_IPV4, 4), IPV6 = TYPED(VPC_VALUE_IPV6, 16), MAC = TYPED(VPC_VALUE_MAC, 6);
 static const struct vpc_parameter BYTES3 = TYPED(VPC_VALUE_BYTES, 3), BYTES16 = TYPED(VPC_VALUE_BYTES, 16);

@@ -62,7 +62,8 @@ static void fill(struct frame *frame, uint64_t value, unsigned number) {
 	uint32_t low = (uint32_t)value;
 	const uint32_t words[FRAMES][2] = {
 		{low, 1}, {1, low}, {low, low}, {low - 1, low + 1}, {low + 1, low ^ 1}, {~low, -low}, {__builtin_bswap32(low), 3},
-		{3, __builtin_bswap32(low)}, {0, 0}, {0x7fffffff, 0x80000001}, {0xfffffffe, 0xffffffff}, {0x12345679, 0x80000000}, {low & 0xffff, 7}, {5, 0xc0a80101},
+		{3, __builtin_bswap32(low)}, {0, 0}, {0x7fffffff, 0x80000001}, {0xfffffffe, 0xffffffff}, {0x12345679, 0x80000000},
+			{low & 0xffff, 7}, {5, 0xc0a80101},
 	};
 	const uint64_t longs[FRAMES][2] = {
 		{value, low}, {low, value}, {(uint64_t)(int64_t)(int32_t)low, value + 1}, {value - 1, 0}, {(uint64_t)low << 32, 1}, {~value, 1},
@@ -86,7 +87,8 @@ static void fill(struct frame *frame, uint64_t value, unsigned number) {
 
 static int run(int fd, uint64_t value, unsigned number, struct answer *answer) {
 	struct frame frame;
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = &frame, .data_size_in = sizeof frame, .data_out = &answer->frame, .data_size_out = sizeof answer->frame);
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = &frame, .data_size_in = sizeof frame, .data_out = &answer->frame,
+		.data_size_out = sizeof answer->frame);
 
 	fill(&frame, value, number);
 	memset(answer, 0, sizeof *answer);
@@ -121,7 +123,8 @@ static void compare(const char *where, const char *pattern, int patched, const s
 		if (memcmp(&is, &should, sizeof is)) {
 			char text[160];
 			snprintf(text, sizeof text, "frame %u: %x %" PRIx64 " %" PRIx64 " instead of %x %" PRIx64 " %" PRIx64, i, is.result,
-				(uint64_t)is.frame.out[0], (uint64_t)is.frame.out[1], should.result, (uint64_t)should.frame.out[0], (uint64_t)should.frame.out[1]);
+				(uint64_t)is.frame.out[0], (uint64_t)is.frame.out[1], should.result, (uint64_t)should.frame.out[0],
+					(uint64_t)should.frame.out[1]);
 			fail(where, pattern, "0x%" PRIx64 " was written wrongly, %s", oracle->value, text);
 			return;
 		}
@@ -199,7 +202,8 @@ static uint32_t ping(int fd, uint32_t address) {
 	return bpf_prog_test_run_opts(fd, &options) < 0 ? UINT32_MAX - 1 : options.retval;
 }
 
-static void check_ping_address(const char *where, const struct bpf_program *program, const struct vpc_placeholder_sites *sites, uint32_t address) {
+static void check_ping_address(const char *where, const struct bpf_program *program, const struct vpc_placeholder_sites *sites,
+		uint32_t address) {
 	size_t count = bpf_program__insn_cnt(program);
 	_cleanup_(free_memory) struct bpf_insn *copy = malloc(count * sizeof *copy);
 	_cleanup_(close_fd) int fd = -1;
@@ -298,6 +302,7 @@ int main(int argc, char **argv) {
 	for (size_t kind = 0; kind < 2; kind++)
 		for (size_t i = 0; i < oracle_counts[kind]; i++)
 			bpf_object__close(oracles[kind][i].object);
-	printf("%d objects, %zu patterns: %zu not there as such, %zu values written and right, %zu refused, %zu wrong\n", argc - 2, patterns, unfound, checked, refused, failures);
+	printf("%d objects, %zu patterns: %zu not there as such, %zu values written and right, %zu refused, %zu wrong\n", argc - 2, patterns,
+		unfound, checked, refused, failures);
 	return failures || !checked;
 }
