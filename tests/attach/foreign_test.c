@@ -25,7 +25,7 @@ static void runs_beside_a_foreign_program(void **state) {
 
 		attach(&scene, scene.drop); /* ours comes first: the other one sees nothing any more */
 		before = foreign_count(&foreign);
-		assert_false(flow_passes(&scene.flow));
+		assert_true(flow_is_stopped(&scene.flow));
 		assert_int_equal(foreign_count(&foreign), before);
 
 		detach(&scene);
@@ -195,7 +195,7 @@ static const struct removal {
 };
 
 static void await_verdict(const struct scene *scene, bool passes) {
-	for (int tries = 0; flow_passes(&scene->flow) != passes; tries++) /* the kernel frees a link without descriptors late */
+	for (int tries = 0; flow_is_stopped(&scene->flow) == passes; tries++) /* the kernel frees a link without descriptors late */
 		assert_in_range(tries, 0, 50);
 }
 
@@ -214,7 +214,7 @@ static void repairs_what_people_removed(void **state) {
 			assert_int_equal(check(&scene), removal->result);
 			attach(&scene, scene.drop);
 			assert_int_equal(check(&scene), 0);
-			assert_false(flow_passes(&scene.flow));
+			assert_true(flow_is_stopped(&scene.flow));
 
 			run("%s", removal->command); /* and without a repair before the detachment */
 			detach(&scene);

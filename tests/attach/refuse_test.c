@@ -107,7 +107,7 @@ static void respects_owners(void **state) {
 		ASSERT_FAILS(vpc_attach(scene.pass, scene.ifindex, scene.direction, &scene.options, error), -EBUSY, "held by agent");
 		ASSERT_FAILS(vpc_detach(scene.ifindex, scene.direction, &scene.options, error), -EBUSY, "held by agent");
 		assert_int_equal(check(&stranger), 0);
-		assert_false(flow_passes(&scene.flow));
+		assert_true(flow_is_stopped(&scene.flow));
 		detach(&stranger);
 
 		attach(&scene, scene.pass);
@@ -187,7 +187,7 @@ static void tells_namespaces_apart(void **state) {
 		enter_netns(topology.node_netns);
 
 		assert_int_equal(check(&scene), 0);
-		assert_false(flow_passes(&scene.flow));
+		assert_true(flow_is_stopped(&scene.flow));
 		detach(&scene);
 		if (hook->hook != VPC_HOOK_CLSACT) { /* the twin has died with its namespace, and its link with it: found by the list */
 			for (int tries = 0; access(PIN_DIRECTORY, F_OK) == 0; tries++) {

@@ -28,8 +28,9 @@
 #define POD_ADDRESS "10.66.0.2"
 #define NODE_MAC "02:00:00:00:00:01"
 #define POD_MAC "02:00:00:00:00:02"
-#define ARRIVAL_MILLISECONDS 200 /* packets of a veth pair are delivered within one, or never */
-#define SILENCE_MILLISECONDS 20  /* for a stream of which nothing has arrived so far */
+#define ARRIVAL_MILLISECONDS 10000 /* for what must arrive; a loaded machine is slow */
+#define SILENCE_MILLISECONDS 200   /* for what must not: a veth pair delivers within one */
+#define TICK_NANOSECONDS 100000    /* between datagrams of a stream */
 
 void run(const char *format, ...) {
 	char command[512];
@@ -65,6 +66,11 @@ void topology_delete_pair(void) {
 		run("ip link del host0");
 }
 
+/* Both ends are up, but the kernel opens the queue of the first one when its work queue comes to it; until then it discards. */
+static void await_queue(const char *link) {
+	run("for try in $(seq 1000); do ip link show %s | grep -q 'qdisc noqueue' && exit; sleep 0.01; done; exit 1", link);
+}
+
 uint32_t topology_add_pair(const struct topology *topology) {
 	enter_netns(topology->node_netns);
 	topology_delete_pair(); /* of a test that failed */
@@ -75,7 +81,9 @@ uint32_t topology_add_pair(const struct topology *topology) {
 	enter_netns(topology->pod_netns);
 	run("sysctl -qw net.ipv6.conf.pod0.disable_ipv6=1 && ip address add " POD_ADDRESS "/24 dev pod0 && ip link set pod0 up"
 		" && ip neigh replace " NODE_ADDRESS " lladdr " NODE_MAC " dev pod0 nud permanent");
+	await_queue("pod0");
 	enter_netns(topology->node_netns);
+	await_queue("host0");
 	return if_nametoindex("host0");
 }
 
@@ -119,11 +127,32 @@ static bool wait_for_arrival(const struct flow *flow, int milliseconds) {
 	return poll(&arrival, 1, milliseconds) == 1;
 }
 
-bool flow_passes(const struct flow *flow) {
+static void send_one(const struct flow *flow) {
 	char byte = 1;
 	flow_take(flow);
 	send(flow->sender, &byte, 1, 0); /* a drop at egress may be told to the sender */
+}
+
+bool flow_passes(const struct flow *flow) {
+	send_one(flow);
 	return wait_for_arrival(flow, ARRIVAL_MILLISECONDS) && flow_take(flow) == 1;
+}
+
+bool flow_is_stopped(const struct flow *flow) {
+	send_one(flow);
+	return !wait_for_arrival(flow, SILENCE_MILLISECONDS);
+}
+
+/* A sender that was held up does not catch up: a burst would overflow the queues of the receiving CPU. */
+static void await_tick(struct timespec *next) {
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec > next->tv_sec || (now.tv_sec == next->tv_sec && now.tv_nsec > next->tv_nsec))
+		*next = now;
+	next->tv_nsec += TICK_NANOSECONDS;
+	next->tv_sec += next->tv_nsec / 1000000000;
+	next->tv_nsec %= 1000000000;
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, next, NULL);
 }
 
 static void *send_stream(void *context) {
@@ -135,10 +164,7 @@ static void *send_stream(void *context) {
 		send(stream->flow.sender, &byte, 1, 0);
 		stream->sent++;
 		stream->received += flow_take(&stream->flow);
-		next.tv_nsec += 100000;
-		next.tv_sec += next.tv_nsec / 1000000000;
-		next.tv_nsec %= 1000000000;
-		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
+		await_tick(&next);
 	}
 	return NULL;
 }
@@ -156,13 +182,20 @@ void stream_await(struct stream *stream, unsigned count) {
 		sched_yield();
 }
 
-void stream_stop(struct stream *stream) {
+static void end_stream(struct stream *stream, int patience) {
 	stream->stop = true;
 	pthread_join(stream->thread, NULL);
-	int patience = stream->received ? ARRIVAL_MILLISECONDS : SILENCE_MILLISECONDS;
 	while (stream->received < stream->sent && wait_for_arrival(&stream->flow, patience))
 		stream->received += flow_take(&stream->flow);
 	flow_close(&stream->flow);
+}
+
+void stream_stop(struct stream *stream) {
+	end_stream(stream, stream->received ? SILENCE_MILLISECONDS : SILENCE_MILLISECONDS / 10);
+}
+
+void stream_stop_after_arrival(struct stream *stream) {
+	end_stream(stream, ARRIVAL_MILLISECONDS);
 }
 
 struct foreign foreign_load(enum vpc_direction direction) {

@@ -38,12 +38,13 @@ struct flow {
 };
 struct flow flow_open(const struct topology *topology, enum vpc_direction direction);
 void flow_close(struct flow *flow);
-/* Sends one datagram and tells whether it arrives. */
+/* Sends one datagram and tells whether it arrives, or whether it does not. */
 bool flow_passes(const struct flow *flow);
+bool flow_is_stopped(const struct flow *flow);
 /* Takes what has arrived; returns the number of datagrams. */
 unsigned flow_take(const struct flow *flow);
 
-/* 10,000 datagrams a second from a thread of its own, until stopped. */
+/* Up to 10,000 datagrams a second from a thread of its own, until stopped. */
 struct stream {
 	struct flow flow;
 	pthread_t thread;
@@ -55,6 +56,8 @@ void stream_start(struct stream *stream, const struct topology *topology, enum v
 void stream_await(struct stream *stream, unsigned count);
 /* Stops sending and takes in what is still on its way. */
 void stream_stop(struct stream *stream);
+/* The same for a stream that must arrive in full. */
+void stream_stop_after_arrival(struct stream *stream);
 
 /* A foreign program that counts what it sees and lets it through. */
 struct foreign {
