@@ -10,7 +10,7 @@ if [[ -z ${LIBVPC_ROOM:-} ]]; then
 fi
 
 mount -t bpf bpf /sys/fs/bpf
-mount -t tracefs tracefs /sys/kernel/tracing
+mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing
 mkdir -p /run/netns
 mount -t tmpfs tmpfs /run/netns
 work=$(mktemp -d)
