@@ -4,7 +4,7 @@
 // from which either version goes on, and what is nobody's to touch is left alone. Each version is a command of its own
 // (tests/layout/layout_tool.c), since two libraries do not fit into one process.
 //
-//	migration_test FOLDER_OF_THE_COMMANDS [all]     all: dies before each system call that changes something, not 24 of them
+//	migration_test FOLDER_OF_THE_COMMANDS [all]     all: dies before each system call that changes something, not 12 of them
 #include <dirent.h>
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -17,7 +17,7 @@
 #include "kernel_state.h"
 #include "traffic.h"
 
-enum { RED = 4097, BLUE = 4098, GREEN = 100, POINTS = 24, MOST_CALLS = 2000, REFUSED = 3 };
+enum { RED = 4097, BLUE = 4098, GREEN = 100, POINTS = 12, MOST_CALLS = 2000, REFUSED = 3 };
 
 static const char *folder;
 static bool kills_everywhere;
@@ -258,7 +258,7 @@ static void what_fails_can_be_begun_again(void **state) {
 	int failures = 0, status = 1;
 	(void)state;
 	char *entries = make_full_node();
-	for (int limit = 4; status; limit += 3) {
+	for (int limit = 4; status; limit += 5) {
 		assert_true(limit < 400);
 		snprintf(command, sizeof command, "prlimit --nofile=%d %s/layout_tool_2 /sys/fs/bpf/n0/v2 " OPEN " >/dev/null 2>&1", limit, folder);
 		enter(nodes[0].netns);
