@@ -56,7 +56,7 @@ apiserver_start() {
 	apiserver_kubeconfig "$apiserver_dir" admin-token >"$apiserver_dir/admin.kubeconfig"
 	apiserver_run_etcd
 	apiserver_run "$@"
-	local deadline=$((SECONDS + 60))
+	local deadline=$((SECONDS + 180))
 	until apiserver_ready; do
 		((SECONDS < deadline)) || { tail -n 20 "$apiserver_dir/apiserver.log" >&2; return 1; }
 		sleep 0.1
