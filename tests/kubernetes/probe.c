@@ -14,6 +14,7 @@
  *   follow UID, leave UID, complete
  */
 #include "../../controller/cleanup.h"
+#include "kubernetes/api_stream.h"
 #include "source.h"
 #include "table.h"
 #include "text.h"
@@ -26,6 +27,7 @@
 static uv_loop_t loop;
 static struct source *source;
 static struct table objects;
+static struct table versions; /* UID to the latest version ever told */
 static bool synced;
 static char line[4096];
 static size_t line_length, listed;
@@ -53,6 +55,14 @@ static bool same(const char *a, const char *b) {
 	return !strcmp(a ? a : "", b ? b : "");
 }
 
+/* Nothing may be told of a past that is over, nor a change that is none. */
+static void check_version(const char *key, const struct metadata *metadata, bool added) {
+	char *before = table_put(&versions, metadata->uid, duplicate(metadata->resource_version));
+	if (before && api_version_compare(before, metadata->resource_version) >= added)
+		say("violation %s went from version %s to %s", key, before, metadata->resource_version);
+	free(before);
+}
+
 static void note_event(void *context, enum source_event event, const struct object *object) {
 	(void)context;
 	char *key = key_of(object);
@@ -60,10 +70,12 @@ static void note_event(void *context, enum source_event event, const struct obje
 	bool in_order = event == SOURCE_ADDED ? !before : before && same(before->metadata.uid, object->metadata.uid);
 	if (!in_order)
 		say("violation %s event %d", key, event);
-	if (event == SOURCE_DELETED)
+	if (event == SOURCE_DELETED) {
 		table_remove(&objects, key);
-	else
+	} else {
+		check_version(key, &object->metadata, event == SOURCE_ADDED);
 		table_put(&objects, key, object_ref(object));
+	}
 	object_unref(before);
 	free(key);
 }
@@ -213,6 +225,9 @@ int main(int count, char **arguments) {
 	TABLE_EACH(&objects, entry)
 	object_unref(entry->value);
 	table_release(&objects);
+	TABLE_EACH(&versions, entry)
+	free(entry->value);
+	table_release(&versions);
 	int open = uv_loop_close(&loop);
 	if (open)
 		say("violation the source leaves handles open");

@@ -55,6 +55,7 @@ def change(server):
     """Something of each: new, other, gone, made anew."""
     vpc(server, "new")
     vpc(server, "vpc1", namespaces=["a"])
+    vpc(server, "vpc2", namespaces=["a"])
     server.delete(VPCS, (None, "vpc2"))
     server.delete(VPCS, (None, "vpc3"))
     vpc(server, "vpc3")
