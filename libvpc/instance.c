@@ -195,10 +195,10 @@ static int make_data_map(const struct vpc_template *template, size_t section, co
 	struct bpf_map_info info = {0};
 	uint32_t size = sizeof info;
 	int shared = vpc_template_map_fd(template, name);
-	if (shared < 0)
+	if (shared < 0 || bpf_obj_get_info_by_fd(shared, &info, &size) < 0) /* libbpf from 1.4 on keeps a place for it, which is no map */
 		return fail_without_map(template, name, error);
-	if (bpf_obj_get_info_by_fd(shared, &info, &size) < 0 || maps->count == MOST_DATA_MAPS)
-		return vpc_fail(error, -EINVAL, "%s: section %s has no map", template->name, name);
+	if (maps->count == MOST_DATA_MAPS)
+		return vpc_fail(error, -E2BIG, "%s: more than %d sections of variables", template->name, MOST_DATA_MAPS);
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = info.map_flags);
 	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, info.name, sizeof(uint32_t), info.value_size, 1, &options);
 	if (fd < 0)
