@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include "test_packet_wrap.h"
 
-enum { MARK = 0xbeef, DEADLINE = 300, TEST_RUN_MAX = 3000 };
+enum { MARK = 0xbeef, DEADLINE = 5000, TEST_RUN_MAX = 3000 };
 
 #define REASON_NAME(name_, text_) #name_,
 static const char *const REASONS[] = {"none", VPC_DROP_REASONS(REASON_NAME)};

@@ -161,6 +161,8 @@ void a_confined_pod_has_no_network(void **state) {
 	static struct frame frame, got;
 	uint64_t count;
 	(void)state;
+	world_run(world.wire_namespaces[WIRE_PEER], "ip neighbour flush dev eth0 && ip -6 neighbour flush dev eth0"); /* it probes none by itself */
+	world_enter(world.node_namespace);
 	world_confine(WIRE_PEER);
 	const struct layer *const SENT[] = {FRAME(ETH(PEER, HOST), IP(PEER, POD), UDP(1, 2)),
 		FRAME(ETH(PEER, HOST), IP(PEER, ALLOWED), UDP(1, 2)),

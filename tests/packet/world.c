@@ -130,6 +130,11 @@ static void make_links(void) {
 	world.vxlan_ifindex = if_nametoindex("libvpc-vxlan");
 }
 
+/* Both ends are up, but the kernel opens the queue of the first one when its work queue comes to it; until then it discards. */
+static void await_queue(int namespace_fd, const char *link) {
+	world_run(namespace_fd, "for try in $(seq 1000); do ip link show %s | grep -q 'qdisc noqueue' && exit; sleep 0.01; done; exit 1", link);
+}
+
 /* Only once the programs stand: what the node's stack says on a new link must not get to the Pods either. */
 static void set_links_up(void) {
 	for (int i = 0; i < WIRES; i++) {
@@ -137,6 +142,10 @@ static void set_links_up(void) {
 		world_run(world.node_namespace, "ip link set %s up", LINKS[i].name);
 	}
 	world_run(world.node_namespace, "ip link set libvpc-vxlan up");
+	for (int i = 0; i < WIRES; i++) {
+		await_queue(world.wire_namespaces[i], "eth0");
+		await_queue(world.node_namespace, LINKS[i].name);
+	}
 }
 
 static void put_route(FILE *batch, enum who who, const char *device) {
