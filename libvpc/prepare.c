@@ -439,6 +439,7 @@ int vpc_template_map_fd(const struct vpc_template *template, const char *name) {
 	if (!name)
 		return -EINVAL;
 	struct bpf_map *map = template->object ? bpf_object__find_map_by_name(template->object, name) : NULL;
-	int fd = map ? bpf_map__fd(map) : -ENOENT;
+	/* libbpf from 1.4 on has descriptors also of maps that it did not make. */
+	int fd = map && bpf_map__autocreate(map) ? bpf_map__fd(map) : -ENOENT;
 	return fd < 0 ? -ENOENT : fd;
 }
