@@ -26,7 +26,7 @@ start_machine() {
 	fifo=$work/results
 	rm -f "$fifo"
 	mkfifo "$fifo"
-	setpriv --pdeathsig KILL nice "${command[@]}" -m 2048 -smp 1 -display none -nodefaults -no-user-config -no-reboot \
+	setpriv --pdeathsig KILL nice -n 5 "${command[@]}" -m 2048 -smp 1 -display none -nodefaults -no-user-config -no-reboot \
 		-kernel "$3" -initrd "$4" -append "console=$(console_of "$1") panic=-1 oops=panic loglevel=5" -serial "file:$5" \
 		-device virtio-serial-pci -chardev file,id=results,path=/dev/stdout -device virtserialport,chardev=results,name=libvpc \
 		</dev/null >"$fifo" 2>"$work/emulator.log" &
@@ -62,7 +62,7 @@ follow() {
 		echo "$kind $name $rest" >>"$file"
 		case $kind in
 		ready) running="user space of $name"; say "$label: $name is up ($accelerator)" ;;
-		begin) patience=$((rest + 60)) running=$name ;;
+		begin) patience=$((rest + 30)) running=$name ;;
 		line) echo "$rest" >>"$file.$name" ;;
 		end)
 			patience=60

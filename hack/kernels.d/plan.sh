@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Which tests run in a machine, by their names in ctest; sourced by hack/kernels.
 
-guest_tests='^(verifier_|packet_|attach_|datapath_|library_(instance|patch|loaders)$)'
+guest_tests='^(verifier_budget|library_(instance|patch|loaders)|packet_(rows|scenarios)|attach_(features|attach)|datapath_(traffic|life))$'
+# What is long and finds the same on any kernel: only where machines run at the speed of the hardware.
+fast_guest_tests='^(packet_random|attach_(foreign|kill|refuse)|datapath_(sets|flows))$'
 
 # What is emulated is slower than what was measured when a test got its limit.
 slowness() { if [[ $accelerator == kvm ]]; then echo 1; else echo 10; fi; }
@@ -13,10 +15,13 @@ make_plan() {
 		printf 'run\t30\t%s\n' "$run"
 		return
 	fi
-	ctest --test-dir "$1" --show-only=json-v1 | jq -r --arg chosen "$guest_tests" --arg only "$only" --argjson slowness "$(slowness)" '
+	local chosen=$guest_tests
+	[[ $accelerator != kvm ]] || chosen+="|$fast_guest_tests"
+	ctest --test-dir "$1" --show-only=json-v1 | jq -r --arg chosen "$chosen" --arg only "$only" --argjson slowness "$(slowness)" '
 		def property($name): first(.properties[] | select(.name == $name) | .value) // null;
 		.tests[] | select(.name | test($chosen)) | select(.name | test($only)) |
 		[.name, (property("TIMEOUT") // 60) * $slowness, ((property("ENVIRONMENT") // []) | map(@sh + " ") | add // "" | if . == "" then "" else "env " + . end) + (.command | @sh)] | @tsv'
+	[[ ! demo =~ $only ]] || printf 'demo\t%s\t%s\n' $((60 * $(slowness))) "cd $PWD && LIBVPC_BUILD=$1 hack/demo --no-build"
 }
 
 # cross_build ARCHITECTURE BUILD: with the root that was fetched as what it is compiled against
