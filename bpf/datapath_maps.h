@@ -195,8 +195,8 @@ enum vpc_step {
 };
 
 /*
- * Handed over in skb->cb at a tail call: cb[0] network, cb[1] largest packet (TOO_BIG only), cb[2] reason of a drop. The
- * rest of the identity is pods[{network, interface that the program runs on}].
+ * Handed over in skb->cb at a tail call: cb[0] network, cb[1] largest packet (TOO_BIG only), cb[2] reason of a drop, cb[3]
+ * the step. The rest of the identity is pods[{network, interface that the program runs on}].
  */
 
 /* VLANs that libvpc has claimed are those with a `networks` entry of VPC_NETWORK_VLAN | id. */

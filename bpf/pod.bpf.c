@@ -47,9 +47,9 @@ static __always_inline int is_pod_ipv6(const void *address, const struct pod_val
 	return (high | low) && !difference;
 }
 
-static __always_inline int too_big(struct __sk_buff *skb, __u32 network, __u32 largest) {
+static __always_inline int too_big(struct __sk_buff *skb, __u32 largest) {
 	skb->cb[1] = largest;
-	return continue_in(skb, VPC_STEP_TOO_BIG, network);
+	return continue_in(skb, VPC_STEP_TOO_BIG);
 }
 
 /* What is known of a packet that the Pod may send. */
@@ -101,7 +101,7 @@ static __always_inline void lower_hop_limit(struct ipv6hdr *ip) {
 	ip->hop_limit -= is_largest & (__u32)(~UNTOUCHED >> (ip->nexthdr & 63));
 }
 
-static __always_inline int from_pod_ipv6(struct __sk_buff *skb, struct sent *sent, __u32 network, const struct pod_values *values) {
+static __always_inline int from_pod_ipv6(struct __sk_buff *skb, struct sent *sent, const struct pod_values *values) {
 	struct ipv6hdr *ip = (void *)(sent->eth + 1);
 	if ((void *)(ip + 1) > sent->end)
 		return DROP(TRUNCATED);
@@ -109,7 +109,7 @@ static __always_inline int from_pod_ipv6(struct __sk_buff *skb, struct sent *sen
 	if (verdict)
 		return verdict;
 	if (is_for_step_nd(skb, ip))
-		return continue_in(skb, VPC_STEP_ND, network);
+		return continue_in(skb, VPC_STEP_ND);
 	if (!is_pod_ipv6(&ip->saddr, values))
 		return DROP(FOREIGN_ADDRESS);
 	lower_hop_limit(ip);
@@ -125,14 +125,14 @@ static __always_inline int send_on(struct __sk_buff *skb, const struct sent *sen
 	struct vpc_member_key key = {.network = network, .address.halves = {sent->halves[0], sent->halves[1]}};
 	const struct vpc_member *member = bpf_map_lookup_elem(&members, &key);
 	if (!member)
-		return continue_in(skb, VPC_STEP_OUTSIDE, network);
+		return continue_in(skb, VPC_STEP_OUTSIDE);
 	if (member->ifindex)
 		return deliver_to_pod(skb, sent->eth, member);
 	__u32 length = segment_length(skb, sent->length, sent->protocol), largest = POD_VALUE(values, mtu);
 	if (length <= largest)
 		largest = path_mtu(&member->node, length);
 	if (length > largest)
-		return too_big(skb, network, largest);
+		return too_big(skb, largest);
 	return encapsulate(skb, sent->eth, member, values);
 }
 
@@ -163,18 +163,10 @@ static __always_inline int judge_from_pod(struct __sk_buff *skb, __u32 network, 
 	if (type == bpf_htons(ETH_P_IP))
 		verdict = from_pod_ipv4(skb, &sent, values);
 	else if (type == bpf_htons(ETH_P_IPV6))
-		verdict = from_pod_ipv6(skb, &sent, network, values);
+		verdict = from_pod_ipv6(skb, &sent, values);
 	else
-		return continue_in(skb, VPC_STEP_NO_IP, network);
+		return continue_in(skb, VPC_STEP_NO_IP);
 	return verdict ? verdict : send_on(skb, &sent, network, values);
-}
-
-/* A drop is counted in the shared programs: rare, and every instruction here costs every Pod's start. */
-static __always_inline int leave(struct __sk_buff *skb, int verdict, __u32 network) {
-	if (verdict != VERDICT_DROP)
-		return verdict;
-	continue_in(skb, VPC_STEP_DROP, network);
-	return TC_ACT_SHOT;
 }
 
 SEC("tc")
@@ -187,10 +179,10 @@ int from_pod(struct __sk_buff *skb) {
 }
 
 /* The host's stack sends by MAC and by address; only what is the Pod's by both goes on. */
-static __always_inline int judge_to_pod(struct __sk_buff *skb, __u32 network) {
+static __always_inline int judge_to_pod(struct __sk_buff *skb) {
 	if (skb->vlan_present)
 		return DROP(FOREIGN_TAG);
-	return continue_in(skb, VPC_STEP_INTO_POD, network);
+	return continue_in(skb, VPC_STEP_INTO_POD);
 }
 
 SEC("tc")
@@ -199,7 +191,7 @@ int to_pod(struct __sk_buff *skb) {
 	if (!values)
 		return TC_ACT_SHOT;
 	__u32 network = pod_network(values);
-	return leave(skb, judge_to_pod(skb, network), network);
+	return leave(skb, judge_to_pod(skb), network);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

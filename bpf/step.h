@@ -8,11 +8,34 @@
 #include "count.h"
 #include "maps.h"
 
-/* Goes on in a shared program and does not return, unless that program is missing. Runs on the Pod's host side only. */
-static __always_inline int continue_in(struct __sk_buff *skb, enum vpc_step step, __u32 network) {
+/* Beside the actions of tc: that a shared program has to go on. */
+#define VERDICT_STEP 0x101
+
+static __always_inline int continue_in(struct __sk_buff *skb, enum vpc_step step) {
+	skb->cb[3] = step;
+	return VERDICT_STEP;
+}
+
+/*
+ * Goes on in the shared program that cb[3] names and does not return, unless it is missing. The kernel must not know the
+ * step: for a known one it patches a jump into its running text, which interrupts all CPUs, once for each Pod and place.
+ */
+static __always_inline void call_step(struct __sk_buff *skb) {
+	bpf_tail_call(skb, &steps, *(volatile __u32 *)&skb->cb[3]);
+}
+
+/* How a Pod's program ends: with an action of tc, or in a shared program, where drops are counted, too. */
+static __always_inline int leave(struct __sk_buff *skb, int verdict, __u32 network) {
+	if (verdict < VERDICT_DROP)
+		return verdict;
 	skb->cb[0] = network;
-	bpf_tail_call(skb, &steps, step);
-	return DROP(INTERNAL);
+	if (verdict == VERDICT_DROP)
+		skb->cb[3] = VPC_STEP_DROP;
+	call_step(skb);
+	DROP(INTERNAL);
+	skb->cb[3] = VPC_STEP_DROP;
+	call_step(skb);
+	return TC_ACT_SHOT;
 }
 
 static __always_inline __u32 handed_network(const struct __sk_buff *skb) {
