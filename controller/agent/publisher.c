@@ -11,7 +11,10 @@
 #include <string.h>
 
 #define RETRY_MS 1000
-#define SETTLE_MS 20 /* Pods that come together are published together, and none of their ADDs waits behind that */
+#define SETTLE_MS 20 /* Pods that come together are published together */
+/* Of many Pods that takes its time, so it rests in proportion: else every few ADDs one would wait behind it. */
+#define REST_FACTOR 100
+#define LONGEST_REST_MS 200
 
 /* One VPC with Pods, or Pods to be, on this node. */
 struct publication {
@@ -27,6 +30,7 @@ struct publication {
 struct publisher {
 	struct agent *agent;
 	uv_timer_t soon, often;
+	uint64_t rests_until; /* uv_now */
 	struct table publications; /* UID of the VPC to struct publication */
 };
 
@@ -175,11 +179,8 @@ static void add_known(struct publisher *publisher) {
 	}
 }
 
-static void look_at_all(uv_timer_t *timer) {
-	struct publisher *publisher = timer->data;
+static void look_at_all(struct publisher *publisher) {
 	struct publication *finished = NULL;
-	if (!publisher->agent->synced || (!publisher->agent->datapath && *publisher->agent->not_ready && publisher->agent->records.count))
-		return; /* the underlay address is not known yet */
 	add_known(publisher);
 	TABLE_EACH(&publisher->publications, entry)
 	if (look_at(entry->value))
@@ -192,9 +193,21 @@ static void look_at_all(uv_timer_t *timer) {
 	}
 }
 
+static void look_and_rest(uv_timer_t *timer) {
+	struct publisher *publisher = timer->data;
+	uint64_t start = uv_hrtime();
+	if (!publisher->agent->synced || (!publisher->agent->datapath && *publisher->agent->not_ready && publisher->agent->records.count))
+		return; /* the underlay address is not known yet */
+	look_at_all(publisher);
+	uint64_t rest = (uv_hrtime() - start) * REST_FACTOR / 1000000;
+	publisher->rests_until = uv_now(&publisher->agent->loop) + (rest < LONGEST_REST_MS ? rest : LONGEST_REST_MS);
+}
+
 void publisher_wake(struct publisher *publisher) {
-	if (publisher && !uv_is_active((uv_handle_t *)&publisher->soon))
-		uv_timer_start(&publisher->soon, look_at_all, SETTLE_MS, 0);
+	if (!publisher || uv_is_active((uv_handle_t *)&publisher->soon))
+		return;
+	uint64_t now = uv_now(&publisher->agent->loop), rest = publisher->rests_until > now ? publisher->rests_until - now : 0;
+	uv_timer_start(&publisher->soon, look_and_rest, rest > SETTLE_MS ? rest : SETTLE_MS, 0);
 }
 
 void publisher_reserve(struct publisher *publisher, const struct object *vpc, enum vpc_encapsulation encapsulation, uint32_t id) {
@@ -222,6 +235,6 @@ struct publisher *publisher_open(struct agent *agent) {
 	uv_timer_init(&agent->loop, &publisher->soon);
 	uv_timer_init(&agent->loop, &publisher->often);
 	publisher->soon.data = publisher->often.data = publisher;
-	uv_timer_start(&publisher->often, look_at_all, RETRY_MS, RETRY_MS);
+	uv_timer_start(&publisher->often, look_and_rest, RETRY_MS, RETRY_MS);
 	return publisher;
 }
