@@ -36,12 +36,13 @@ must() {
 	echo "  $what"
 }
 
-# must_within SECONDS DESCRIPTION COMMAND...: 30 guards against hangs only, less is what is promised
+# must_within SECONDS DESCRIPTION COMMAND...: 30 guards against hangs only, less is what is promised. What the command leaves in
+# /run/difference tells why it failed.
 must_within() {
 	local deadline=$((SECONDS + $1)) what=$2
 	shift 2
 	until "$@" 2>/dev/null; do
-		((SECONDS < deadline)) || fail "not in time: $what"
+		((SECONDS < deadline)) || fail "not in time: $what$([[ ! -s /run/difference ]] || printf '\n%s' "$(</run/difference)")"
 		sleep 0.05
 	done
 	checks=$((checks + 1))

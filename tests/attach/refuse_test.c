@@ -88,7 +88,7 @@ static void names_the_missing_capability(void **state) {
 			syscall(SYS_capset, &header, data);
 			int result = vpc_attach(scene.drop, scene.ifindex, VPC_INGRESS, NULL, &error);
 			if (result != -EPERM || !strstr(error.text, CASES[i].says))
-				printf("%d %s\n", result, error.text);
+				dprintf(STDERR_FILENO, "%d %s\n", result, error.text);
 			_exit(result == -EPERM && strstr(error.text, CASES[i].says) ? 0 : 1);
 		}
 		int status;
@@ -216,7 +216,7 @@ static void serves_many_processes(void **state) {
 			int result = round % 2 ? vpc_detach(scene.ifindex, direction, &scene.options, &error)
 								   : vpc_attach(direction == VPC_XDP ? xdp : scene.pass, scene.ifindex, direction, &scene.options, &error);
 			if (result && result != -ENOENT) {
-				printf("%s\n", error.text);
+				dprintf(STDERR_FILENO, "%s\n", error.text);
 				_exit(1);
 			}
 		}
