@@ -96,6 +96,8 @@ static int check_sections(const struct vpc_elf *elf, uint64_t table, struct vpc_
 				section->sh_offset, elf->length);
 		if (section->sh_type == SHT_NOBITS && section->sh_size > LARGEST_BSS)
 			return vpc_fail(error, -EINVAL, "%s: section %zu: %" PRIu64 " bytes are more than a map of variables should have", elf->object, i, section->sh_size);
+		if (section->sh_type == SHT_NOBITS && section->sh_flags & SHF_EXECINSTR)
+			return vpc_fail(error, -EINVAL, "%s: section %zu: is said to be executable, but holds nothing", elf->object, i);
 	}
 	int result = check_overlaps(elf, table, error);
 	if (result == 0)

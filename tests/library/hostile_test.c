@@ -75,6 +75,7 @@ static uint32_t *btf_word(struct object *object, size_t index) {
 	X("name beyond the names",        section_named(o, "tc")->sh_name = 1 << 30,           -EINVAL,  "name") \
 	X("no end of the names",          o->bytes[sections_of(o)[header_of(o)->e_shstrndx].sh_offset + sections_of(o)[header_of(o)->e_shstrndx].sh_size - 1] = 'x', -EINVAL, "NUL") \
 	X("a huge .bss",                  section_named(o, ".bss")->sh_size = 1ull << 40,      -EINVAL,  "more than a map") \
+	X("an executable .bss",           section_named(o, ".bss")->sh_flags |= SHF_EXECINSTR, -EINVAL, "executable") \
 	X("no symbols",                   section_named(o, ".symtab")->sh_type = SHT_PROGBITS, -ENOTSUP, "symbol table") \
 	X("symbols of 23 bytes",          section_named(o, ".symtab")->sh_entsize = 23,        -EINVAL,  "23 bytes") \
 	X("half a symbol",                section_named(o, ".symtab")->sh_size -= 1,           -EINVAL,  "symbol table") \
