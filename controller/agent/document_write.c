@@ -45,11 +45,25 @@ static void write_texts(struct buffer *buffer, const struct texts *texts) {
 	buffer_append(buffer, "]\n", 2);
 }
 
+/* A key of more than 1024 characters, at most six for each byte, must say that it is one (YAML 1.2, 8.2.2). */
+#define LONGEST_SIMPLE_KEY (1024 / 6)
+
+static void write_key(struct buffer *buffer, const char *key, int indent) {
+	bool is_long = strlen(key) > LONGEST_SIMPLE_KEY;
+	write_indent(buffer, indent);
+	if (is_long)
+		buffer_append(buffer, "? ", 2);
+	write_text(buffer, key);
+	if (is_long) {
+		buffer_append(buffer, "\n", 1);
+		write_indent(buffer, indent);
+	}
+	buffer_append(buffer, ": ", 2);
+}
+
 static void write_map(struct buffer *buffer, const struct text_map *map, int indent) {
 	for (size_t i = 0; i < map->count; i++) {
-		write_indent(buffer, indent);
-		write_text(buffer, map->items[i].key);
-		buffer_append(buffer, ": ", 2);
+		write_key(buffer, map->items[i].key, indent);
 		write_text(buffer, map->items[i].value);
 		buffer_append(buffer, "\n", 1);
 	}

@@ -105,6 +105,10 @@ static void writes_what_it_reads(void **state) {
 		texts_add(&pod->addresses, "fd00::1");
 	}
 	map_set(&object->metadata.labels, UID_LABEL, "123");
+	char long_key[1200]; /* YAML takes a key of more than 1024 characters only where it is said to be one */
+	memset(long_key, '"', sizeof long_key - 1);
+	long_key[sizeof long_key - 1] = '\0';
+	map_set(&object->metadata.labels, long_key, "long");
 
 	struct buffer text = {0};
 	document_write(&text, object);
@@ -112,6 +116,7 @@ static void writes_what_it_reads(void **state) {
 	assert_true(object_spec_hash(object) == object_spec_hash(again));
 	assert_string_equal(again->endpoints.vpc_uid, object->endpoints.vpc_uid);
 	assert_string_equal(map_get(&again->metadata.labels, UID_LABEL), "123");
+	assert_string_equal(map_get(&again->metadata.labels, long_key), "long");
 	assert_int_equal(again->endpoints.pods.count, 2);
 	assert_string_equal(again->endpoints.pods.items[1].uid, "true");
 	buffer_release(&text);
