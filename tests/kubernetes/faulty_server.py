@@ -66,13 +66,18 @@ def make_certificates(folder):
 
     for authority in ("ca", "other-ca"):
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={authority}", "-keyout", f"{authority}.key", "-out", f"{authority}.crt")
-    for name, authority, names, days in (("good", "ca", "IP:127.0.0.1", "2"), ("misnamed", "ca", "DNS:elsewhere.example", "2"),
-                                         ("expired", "ca", "IP:127.0.0.1", "-1"), ("rotated", "other-ca", "IP:127.0.0.1", "2")):
+    # Past dates can be named from openssl 3.4 on, which refuses fewer than no days; before, those make a certificate that
+    # was never valid, which is the same to a client.
+    options = subprocess.run(("openssl", "x509", "-help"), check=False, capture_output=True, text=True).stderr
+    valid, over = ("-days", "2"), ("-days", "-1")
+    if "-not_after" in options:
+        over = ("-not_before", "20200101000000Z", "-not_after", "20200102000000Z")
+    for name, authority, names, dates in (("good", "ca", "IP:127.0.0.1", valid), ("misnamed", "ca", "DNS:elsewhere.example", valid),
+                                          ("expired", "ca", "IP:127.0.0.1", over), ("rotated", "other-ca", "IP:127.0.0.1", valid)):
         key_and_request(name)
         with open(os.path.join(folder, "names"), "w", encoding="ascii") as names_file:
             names_file.write(f"subjectAltName={names}")
-        # A certificate that was never valid is what an expired one is to a client; openssl 3.0 makes no past dates otherwise.
-        run("openssl", "x509", "-req", "-days", days, "-in", f"{name}.csr", "-CA", f"{authority}.crt", "-CAkey", f"{authority}.key", "-CAcreateserial", "-extfile", "names", "-out", f"{name}.crt")
+        run("openssl", "x509", "-req", *dates, "-in", f"{name}.csr", "-CA", f"{authority}.crt", "-CAkey", f"{authority}.key", "-CAcreateserial", "-extfile", "names", "-out", f"{name}.crt")
 
 
 class Server:
