@@ -49,7 +49,7 @@ struct watch {
 	bool synced;
 	uint32_t round; /* of first states */
 	uint64_t round_began, watch_began;
-	unsigned failures, broken_in_a_row, behind_in_a_row;
+	unsigned failures, expired_in_a_row, broken_in_a_row, behind_in_a_row;
 	bool told_failing;
 	struct table known;  /* key to struct known */
 	struct table gone;   /* UID to struct gone */
@@ -375,14 +375,13 @@ static void note_refused(struct watch *watch, long code, const struct api_status
 		watch->kube->no_initial_events = true;
 		rest(watch, 0);
 	} else if (is_expired(code, status->reason)) {
-		bool in_parts = watch->more != NULL;
+		/* What failed before does not count: the server answers, and another question is asked next. */
+		bool is_first = !watch->more && watch->expired_in_a_row++ == 0;
 		read_anew(watch);
-		if (in_parts || watch->failures)
-			retry(watch, 0, why);
-		else {
-			watch->failures = 1;
+		if (is_first)
 			rest(watch, kubernetes_random(watch->kube, 100));
-		}
+		else
+			retry(watch, 0, why);
 	} else if (is_too_new(status)) {
 		watch->behind_in_a_row++;
 		retry(watch, retry_after, why);
@@ -412,7 +411,7 @@ static void note_end(struct watch *watch, const struct http_answer *answer) {
 	if (answer->result == 0 && whole)
 		watch->broken_in_a_row = 0;
 	if (lasted)
-		watch->failures = 0;
+		watch->failures = watch->expired_in_a_row = 0;
 	if (answer->result == -EREMOTEIO && watch->stream.status.code) {
 		note_refused(watch, watch->stream.status.code, &watch->stream.status, watch->stream.status.retry_after * 1000);
 	} else if (answer->status && (answer->status < 200 || answer->status > 299)) {
