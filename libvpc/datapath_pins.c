@@ -21,7 +21,7 @@ static void map_path(const struct vpc_datapath *datapath, const char *name, char
 	snprintf(path, VPC_PIN_PATH, "%s/%s", datapath->pin_directory, name);
 }
 
-/* Maps that are pinned already keep their size, whatever is asked for now. */
+/* A map that is pinned already keeps its size, whatever is asked for. */
 static uint32_t size_of_flows(const struct vpc_datapath *datapath, uint32_t asked) {
 	char path[VPC_PIN_PATH];
 	struct vpc_map map;

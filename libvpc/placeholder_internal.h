@@ -75,6 +75,16 @@ int vpc_placeholder_prove(const struct bpf_insn *insns, size_t count, struct vpc
 /* Fills the bounds of all places. The instructions have passed vpc_placeholder_prove(). -ENOMEM. */
 int vpc_placeholder_bound(const struct bpf_insn *insns, size_t count, struct vpc_placeholder_sites *sites, struct vpc_error *error);
 
+/* Bytes that a load or store moves. */
+static inline unsigned vpc_placeholder_access_size(const struct bpf_insn *insn) {
+	switch (BPF_SIZE(insn->code)) {
+	case BPF_B: return 1;
+	case BPF_H: return 2;
+	case BPF_W: return 4;
+	default: return 8;
+	}
+}
+
 /* lddw: takes two slots. */
 static inline bool vpc_placeholder_is_wide(const struct bpf_insn *insn) {
 	return insn->code == (BPF_LD | BPF_DW | BPF_IMM);

@@ -144,18 +144,9 @@ static void add_byte(struct finder *finder, const struct byte *byte) {
 	finder->bytes[finder->byte_count++] = *byte;
 }
 
-static unsigned size_of(const struct bpf_insn *insn) {
-	switch (BPF_SIZE(insn->code)) {
-	case BPF_B: return 1;
-	case BPF_H: return 2;
-	case BPF_W: return 4;
-	default: return 8;
-	}
-}
-
 static void store(struct finder *finder, const struct bpf_insn *insn, uint32_t at, struct vpc_origin base, uint32_t instruction) {
 	const struct bpf_insn *holder = &finder->origins.graph.insns[instruction];
-	unsigned size = size_of(insn), bytes = vpc_placeholder_is_wide(holder) ? 8 : 4;
+	unsigned size = vpc_placeholder_access_size(insn), bytes = vpc_placeholder_is_wide(holder) ? 8 : 4;
 	uint32_t index = carrier_of(finder, instruction);
 	uint64_t constant = constant_of(holder);
 

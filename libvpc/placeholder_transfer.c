@@ -13,15 +13,6 @@ static uint8_t facts_of_number(int32_t immediate) {
 	return immediate >= 0 ? VPC_FLOW_ALL_FACTS : VPC_FLOW_SIGN;
 }
 
-static unsigned size_of(const struct bpf_insn *insn) {
-	switch (BPF_SIZE(insn->code)) {
-	case BPF_B: return 1;
-	case BPF_H: return 2;
-	case BPF_W: return 4;
-	default: return 8;
-	}
-}
-
 /* ---- the frame ---- */
 
 static bool is_in_frame(int offset, unsigned size) {
@@ -53,7 +44,7 @@ void vpc_flow_escape(const struct vpc_flow_state *state, unsigned reg, struct vp
 static void escape_access(const struct vpc_flow_state *state, const struct bpf_insn *insn, unsigned base, struct vpc_flow_frame *frame) {
 	bool is_atomic = BPF_CLASS(insn->code) == BPF_STX && BPF_MODE(insn->code) == BPF_ATOMIC;
 
-	if (base == BPF_REG_10 && !is_in_frame(insn->off, size_of(insn)))
+	if (base == BPF_REG_10 && !is_in_frame(insn->off, vpc_placeholder_access_size(insn)))
 		lower_floor(frame, -VPC_FLOW_FRAME); /* the kernel refuses it, and so nothing is claimed of it */
 	if (state->stack[base] == VPC_FLOW_NO_STACK || (base == BPF_REG_10 && !is_atomic))
 		return;
@@ -187,7 +178,7 @@ static void forward_wide(const struct bpf_insn *insn, enum vpc_flow_choice choic
 static uint8_t facts_of_load(const struct bpf_insn *insn) {
 	if (BPF_MODE(insn->code) == BPF_MEMSX)
 		return VPC_FLOW_SIGN;
-	switch (size_of(insn)) {
+	switch (vpc_placeholder_access_size(insn)) {
 	case 8: return 0;
 	case 4: return VPC_FLOW_ZERO;
 	default: return VPC_FLOW_ALL_FACTS;
@@ -196,14 +187,14 @@ static uint8_t facts_of_load(const struct bpf_insn *insn) {
 
 static void forward_load(const struct bpf_insn *insn, struct vpc_flow_state *state, struct vpc_flow_frame *frame) {
 	escape_access(state, insn, insn->src_reg, frame);
-	if (is_private(frame, insn->src_reg, insn->off, size_of(insn)))
+	if (is_private(frame, insn->src_reg, insn->off, vpc_placeholder_access_size(insn)))
 		define(state, insn->dst_reg, state->slots[slot_of(insn->off)]);
 	else
 		define(state, insn->dst_reg, facts_of_load(insn));
 }
 
 static void forward_store(const struct bpf_insn *insn, uint8_t facts, struct vpc_flow_state *state, struct vpc_flow_frame *frame) {
-	unsigned size = size_of(insn);
+	unsigned size = vpc_placeholder_access_size(insn);
 
 	escape_access(state, insn, insn->dst_reg, frame);
 	if (insn->dst_reg != BPF_REG_10 || !is_in_frame(insn->off, size))
@@ -215,7 +206,7 @@ static void forward_store(const struct bpf_insn *insn, uint8_t facts, struct vpc
 }
 
 static void forward_atomic(const struct bpf_insn *insn, struct vpc_flow_state *state, struct vpc_flow_frame *frame) {
-	uint8_t read = size_of(insn) == 8 ? 0 : VPC_FLOW_ZERO;
+	uint8_t read = vpc_placeholder_access_size(insn) == 8 ? 0 : VPC_FLOW_ZERO;
 
 	escape_access(state, insn, insn->imm == BPF_LOAD_ACQUIRE ? insn->src_reg : insn->dst_reg, frame);
 	if (insn->imm == BPF_LOAD_ACQUIRE) {
@@ -387,7 +378,7 @@ static void backward_alu32(const struct bpf_insn *insn, struct vpc_flow_wants *w
 }
 
 static void backward_load(const struct bpf_insn *insn, struct vpc_flow_wants *wants, const struct vpc_flow_frame *frame) {
-	unsigned size = size_of(insn);
+	unsigned size = vpc_placeholder_access_size(insn);
 	uint8_t result = wants->registers[insn->dst_reg];
 
 	wants->registers[insn->dst_reg] = 0;
@@ -406,7 +397,7 @@ static void backward_load(const struct bpf_insn *insn, struct vpc_flow_wants *wa
 
 /* What is asked of the number that a store puts into memory. */
 static uint8_t backward_store(const struct bpf_insn *insn, struct vpc_flow_wants *wants, const struct vpc_flow_frame *frame) {
-	unsigned size = size_of(insn);
+	unsigned size = vpc_placeholder_access_size(insn);
 	uint8_t want = size == 8 ? VPC_FLOW_MEMORY : 0;
 
 	if (is_private(frame, insn->dst_reg, insn->off, size)) {
@@ -420,7 +411,7 @@ static uint8_t backward_store(const struct bpf_insn *insn, struct vpc_flow_wants
 }
 
 static void backward_atomic(const struct bpf_insn *insn, struct vpc_flow_wants *wants) {
-	uint8_t want = size_of(insn) == 8 ? VPC_FLOW_MEMORY | VPC_FLOW_NUMERIC : 0;
+	uint8_t want = vpc_placeholder_access_size(insn) == 8 ? VPC_FLOW_MEMORY | VPC_FLOW_NUMERIC : 0;
 
 	if (insn->imm == BPF_LOAD_ACQUIRE) {
 		wants->registers[insn->dst_reg] = 0;

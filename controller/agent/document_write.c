@@ -5,25 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Double-quoted, as JSON and YAML both read it. */
-static void write_text(struct buffer *buffer, const char *text) {
-	const char *start = text;
-	buffer_append(buffer, "\"", 1);
-	for (; *text; text++) {
-		unsigned char byte = *text;
-		if (byte >= ' ' && byte != '"' && byte != '\\' && byte != 0x7f)
-			continue;
-		buffer_append(buffer, start, text - start);
-		if (byte == '"' || byte == '\\')
-			buffer_format(buffer, "\\%c", byte);
-		else
-			buffer_format(buffer, "\\u%04x", byte);
-		start = text + 1;
-	}
-	buffer_append(buffer, start, text - start);
-	buffer_append(buffer, "\"", 1);
-}
-
 static void write_indent(struct buffer *buffer, int indent) {
 	static const char blanks[] = "                                ";
 	buffer_append(buffer, blanks, indent < (int)sizeof blanks - 1 ? indent : (int)sizeof blanks - 1);
@@ -40,7 +21,7 @@ static void write_texts(struct buffer *buffer, const struct texts *texts) {
 	for (size_t i = 0; i < texts->count; i++) {
 		if (i)
 			buffer_append(buffer, ", ", 2);
-		write_text(buffer, texts->items[i]);
+		buffer_quoted(buffer, texts->items[i]);
 	}
 	buffer_append(buffer, "]\n", 2);
 }
@@ -53,7 +34,7 @@ static void write_key(struct buffer *buffer, const char *key, int indent) {
 	write_indent(buffer, indent);
 	if (is_long)
 		buffer_append(buffer, "? ", 2);
-	write_text(buffer, key);
+	buffer_quoted(buffer, key);
 	if (is_long) {
 		buffer_append(buffer, "\n", 1);
 		write_indent(buffer, indent);
@@ -64,7 +45,7 @@ static void write_key(struct buffer *buffer, const char *key, int indent) {
 static void write_map(struct buffer *buffer, const struct text_map *map, int indent) {
 	for (size_t i = 0; i < map->count; i++) {
 		write_key(buffer, map->items[i].key, indent);
-		write_text(buffer, map->items[i].value);
+		buffer_quoted(buffer, map->items[i].value);
 		buffer_append(buffer, "\n", 1);
 	}
 }
@@ -93,7 +74,7 @@ static void write_field(struct buffer *buffer, const struct field *field, const 
 		if (!*(char *const *)at)
 			return;
 		write_name(buffer, field, indent, ": ");
-		write_text(buffer, *(char *const *)at);
+		buffer_quoted(buffer, *(char *const *)at);
 		buffer_append(buffer, "\n", 1);
 		return;
 	case FIELD_INTEGER:

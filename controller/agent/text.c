@@ -64,6 +64,24 @@ void buffer_text(struct buffer *buffer, const char *text) {
 	buffer_append(buffer, text, strlen(text));
 }
 
+void buffer_quoted(struct buffer *buffer, const char *text) {
+	const char *start = text;
+	buffer_append(buffer, "\"", 1);
+	for (; *text; text++) {
+		unsigned char byte = *text;
+		if (byte >= ' ' && byte != '"' && byte != '\\' && byte != 0x7f)
+			continue;
+		buffer_append(buffer, start, text - start);
+		if (byte == '"' || byte == '\\')
+			buffer_format(buffer, "\\%c", byte);
+		else
+			buffer_format(buffer, "\\u%04x", byte);
+		start = text + 1;
+	}
+	buffer_append(buffer, start, text - start);
+	buffer_append(buffer, "\"", 1);
+}
+
 void buffer_format(struct buffer *buffer, const char *format, ...) {
 	va_list arguments, again;
 	va_start(arguments, format);

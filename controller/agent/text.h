@@ -25,6 +25,8 @@ struct buffer {
 
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
 void buffer_text(struct buffer *buffer, const char *text);
+/* Double-quoted and escaped, as JSON (RFC 8259) and YAML both read it. */
+void buffer_quoted(struct buffer *buffer, const char *text);
 __attribute__((format(printf, 2, 3))) void buffer_format(struct buffer *buffer, const char *format, ...);
 void buffer_release(struct buffer *buffer);
 

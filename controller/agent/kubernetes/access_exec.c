@@ -164,10 +164,10 @@ static char *make_info(const struct access_config *config) {
 	buffer_format(&info, "{\"apiVersion\":\"%s\",\"kind\":\"ExecCredential\",\"spec\":{\"interactive\":false", config->exec.api_version);
 	if (config->exec.provide_cluster) {
 		buffer_text(&info, ",\"cluster\":{\"server\":");
-		json_write_text(&info, config->server);
+		buffer_quoted(&info, config->server);
 		if (config->server_name) {
 			buffer_text(&info, ",\"tls-server-name\":");
-			json_write_text(&info, config->server_name);
+			buffer_quoted(&info, config->server_name);
 		}
 		buffer_text(&info, "}");
 	}

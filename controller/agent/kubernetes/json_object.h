@@ -53,7 +53,5 @@ int json_finish_object(const struct json_reader *reader, struct object *object, 
 void json_write_object(struct buffer *buffer, const struct object *object);
 /* Appends {"a":1,...} of what is not empty; with_nulls: declared fields that are empty as null, as a merge patch wants it. */
 void json_write_fields(struct buffer *buffer, const struct schema *schema, const void *structure, bool with_nulls);
-/* Appends a quoted text. */
-void json_write_text(struct buffer *buffer, const char *text);
 
 #endif

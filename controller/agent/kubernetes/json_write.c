@@ -4,24 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-void json_write_text(struct buffer *buffer, const char *text) {
-	const char *start = text;
-	buffer_append(buffer, "\"", 1);
-	for (; *text; text++) {
-		unsigned char byte = *text;
-		if (byte >= ' ' && byte != '"' && byte != '\\')
-			continue;
-		buffer_append(buffer, start, text - start);
-		if (byte >= ' ')
-			buffer_format(buffer, "\\%c", byte);
-		else
-			buffer_format(buffer, "\\u%04x", byte);
-		start = text + 1;
-	}
-	buffer_append(buffer, start, text - start);
-	buffer_append(buffer, "\"", 1);
-}
-
 static void write_separator(struct buffer *buffer, size_t start) {
 	if (buffer->length > start)
 		buffer_append(buffer, ",", 1);
@@ -32,7 +14,7 @@ static void write_texts(struct buffer *buffer, const struct texts *texts) {
 	size_t start = buffer->length;
 	for (size_t i = 0; i < texts->count; i++) {
 		write_separator(buffer, start);
-		json_write_text(buffer, texts->items[i]);
+		buffer_quoted(buffer, texts->items[i]);
 	}
 	buffer_append(buffer, "]", 1);
 }
@@ -42,9 +24,9 @@ static void write_map(struct buffer *buffer, const struct text_map *map) {
 	size_t start = buffer->length;
 	for (size_t i = 0; i < map->count; i++) {
 		write_separator(buffer, start);
-		json_write_text(buffer, map->items[i].key);
+		buffer_quoted(buffer, map->items[i].key);
 		buffer_append(buffer, ":", 1);
-		json_write_text(buffer, map->items[i].value);
+		buffer_quoted(buffer, map->items[i].value);
 	}
 	buffer_append(buffer, "}", 1);
 }
@@ -74,7 +56,7 @@ static bool is_empty(const struct field *field, const void *at) {
 
 static void write_value(struct buffer *buffer, const struct field *field, const void *at, bool with_nulls) {
 	switch (field->type) {
-	case FIELD_TEXT: json_write_text(buffer, *(char *const *)at); return;
+	case FIELD_TEXT: buffer_quoted(buffer, *(char *const *)at); return;
 	case FIELD_INTEGER: buffer_format(buffer, "%" PRId64, *(const int64_t *)at); return;
 	case FIELD_BOOLEAN: buffer_text(buffer, "true"); return;
 	case FIELD_TEXTS: write_texts(buffer, at); return;
@@ -90,7 +72,7 @@ static void write_field(struct buffer *buffer, const struct field *field, const 
 	if (empty && !with_nulls)
 		return;
 	write_separator(buffer, start);
-	json_write_text(buffer, field->name);
+	buffer_quoted(buffer, field->name);
 	buffer_append(buffer, ":", 1);
 	size_t value = buffer->length;
 	if (empty)

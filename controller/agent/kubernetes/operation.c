@@ -328,7 +328,7 @@ static void write_status(struct kubernetes *kube, struct operation *operation, c
 	struct buffer body = {0};
 	_cleanup_(free_memory) char *key = key_of(object);
 	buffer_text(&body, "{\"metadata\":{\"resourceVersion\":");
-	json_write_text(&body, object->metadata.resource_version ? object->metadata.resource_version : "");
+	buffer_quoted(&body, object->metadata.resource_version ? object->metadata.resource_version : "");
 	buffer_text(&body, "},\"status\":");
 	if (object->kind == KIND_NODE)
 		write_node_conditions(&body, object, watch_find(kube->watches[KIND_NODE], key));
@@ -360,11 +360,11 @@ void operation_delete(struct source *source, const struct object *object, source
 	buffer_text(&body, "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\",\"preconditions\":{");
 	if (object->metadata.uid) {
 		buffer_text(&body, "\"uid\":");
-		json_write_text(&body, object->metadata.uid);
+		buffer_quoted(&body, object->metadata.uid);
 	}
 	if (object->metadata.resource_version && *object->metadata.resource_version) {
 		buffer_text(&body, object->metadata.uid ? ",\"resourceVersion\":" : "\"resourceVersion\":");
-		json_write_text(&body, object->metadata.resource_version);
+		buffer_quoted(&body, object->metadata.resource_version);
 	}
 	buffer_text(&body, "}}");
 	operation->body = body.bytes;
