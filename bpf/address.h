@@ -14,14 +14,12 @@
 #error "a MAC address is compared as a little-endian number"
 #endif
 
-/* ::ffff:a.b.c.d, RFC 4291 section 2.5.5.2 */
-/* The second half of it; the first is 0. */
+/* The second half of ::ffff:a.b.c.d, whose first is 0: RFC 4291 section 2.5.5.2 */
 #define MAPPED_IPV4(ipv4_) ((__u64)(ipv4_) << 32 | bpf_htonl(0xffff))
 
 static __always_inline void set_ipv4(struct vpc_address *address, __be32 ipv4) {
 	address->halves[0] = 0;
-	address->words[2] = bpf_htonl(0xffff);
-	address->words[3] = ipv4;
+	address->halves[1] = MAPPED_IPV4(ipv4);
 }
 
 /* `from` may be unaligned to 8 bytes, as headers in frames are. */
@@ -46,8 +44,12 @@ static __always_inline int is_ipv4_multicast(__be32 ipv4) {
 }
 
 /* ::ffff:0:0/96 stands for IPv4 in maps; in a frame of IPv6 it would pass for the other family's address (RFC 4291). */
+static __always_inline int is_mapped_halves(__u64 first, __u64 second) {
+	return !(first | ((__u32)second ^ bpf_htonl(0xffff))); /* one branch */
+}
+
 static __always_inline int is_mapped(const struct vpc_address *address) {
-	return !(address->halves[0] | (address->words[2] ^ bpf_htonl(0xffff))); /* one branch */
+	return is_mapped_halves(address->halves[0], address->halves[1]);
 }
 
 /* 127/8 and ::1, which some hosts route (route_localnet) */

@@ -6,6 +6,7 @@
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
+#include "datapath_maps.h"
 #include "drop_reasons.h"
 #include "maps.h"
 
@@ -20,7 +21,7 @@
 #define CONSUMED TC_ACT_SHOT /* nobody needs the frame any more; not counted */
 
 static __always_inline int drop(struct __sk_buff *skb, enum vpc_drop_reason reason) {
-	skb->cb[2] = reason;
+	skb->cb[VPC_HANDED_REASON] = reason;
 	return VERDICT_DROP;
 }
 
@@ -40,7 +41,7 @@ static __always_inline void count_drop(__u32 network, __u32 reason) {
 static __always_inline int conclude(struct __sk_buff *skb, int verdict, __u32 network) {
 	if (verdict != VERDICT_DROP)
 		return verdict;
-	count_drop(network, skb->cb[2]);
+	count_drop(network, skb->cb[VPC_HANDED_REASON]);
 	return TC_ACT_SHOT;
 }
 

@@ -190,14 +190,17 @@ enum vpc_step {
 	VPC_STEP_OUTSIDE,      /* from a Pod to an address that is no member */
 	VPC_STEP_TOO_BIG,      /* from a Pod: answer with an ICMP error */
 	VPC_STEP_INTO_POD,     /* to a Pod by the host's stack: probes, replies, allowFrom */
-	VPC_STEP_DROP,         /* from and to a Pod: count the reason in cb[2] */
+	VPC_STEP_DROP,         /* from and to a Pod: count the reason */
 	VPC_STEPS
 };
 
-/*
- * Handed over in skb->cb at a tail call: cb[0] network, cb[1] largest packet (TOO_BIG only), cb[2] reason of a drop, cb[3]
- * the step. The rest of the identity is pods[{network, interface that the program runs on}].
- */
+/* Handed over in skb->cb at a tail call. The rest of the identity is pods[{network, interface that the program runs on}]. */
+enum vpc_handed {
+	VPC_HANDED_NETWORK,
+	VPC_HANDED_LARGEST, /* packet: TOO_BIG only */
+	VPC_HANDED_REASON,  /* of a drop: enum vpc_drop_reason */
+	VPC_HANDED_STEP,    /* enum vpc_step */
+};
 
 /* VLANs that libvpc has claimed are those with a `networks` entry of VPC_NETWORK_VLAN | id. */
 

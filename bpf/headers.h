@@ -38,6 +38,7 @@ struct arp_ipv4 {
 #define ND_REDIRECT 137
 #define ND_SOURCE_MAC 1
 #define ND_TARGET_MAC 2
+#define ND_OFFSET (ETH_HLEN + sizeof(struct ipv6hdr)) /* in the frame */
 
 /* The first eight bytes of ICMP (RFC 792) and ICMPv6 (RFC 4443); linux/icmp.h needs a C library for the target. */
 struct icmp_head {

@@ -29,10 +29,12 @@ static __always_inline int is_nd_type(__u8 type) {
 	return (__u8)(type - ND_ROUTER_SOLICITATION) <= ND_REDIRECT - ND_ROUTER_SOLICITATION;
 }
 
-/* Whether ICMPv6 that follows at the cursor is neighbour discovery, or too short to tell. */
-static __always_inline int may_be_nd(const struct ipv6hdr *ip, const struct cursor *cursor) {
-	const __u8 *type = cursor->at;
-	return ip->nexthdr == IPPROTO_ICMPV6 && ((const void *)(type + 1) > cursor->end || is_nd_type(*type));
+/* Whether behind the frame's IPv6 header comes neighbour discovery, or ICMPv6 that is too short to tell. */
+static __always_inline int may_be_nd(struct __sk_buff *skb, const struct ipv6hdr *ip) {
+	__u8 type;
+	if (ip->nexthdr != IPPROTO_ICMPV6)
+		return 0;
+	return bpf_skb_load_bytes(skb, ND_OFFSET, &type, sizeof type) || is_nd_type(type);
 }
 
 #endif

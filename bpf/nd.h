@@ -29,7 +29,6 @@ struct nd_option {
 #define ND_SOLICITED 0x40000000u
 #define ND_OVERRIDE 0x20000000u
 #define ND_OPTIONS 4 /* that are looked at; a message with more is refused */
-#define ND_OFFSET (ETH_HLEN + sizeof(struct ipv6hdr))
 
 /* What a Pod or the host says about neighbours. */
 struct nd_packet {

@@ -73,7 +73,7 @@ static __always_inline int read_inner_ipv6(struct __sk_buff *skb, struct inner *
 		return DROP(MULTICAST);
 	if (is_ipv6_link_local(&ip->daddr) || is_ipv6_link_local(&ip->saddr))
 		return DROP(LINK_LOCAL);
-	if (may_be_nd(ip, &cursor))
+	if (may_be_nd(skb, ip))
 		return DROP(FOREIGN_ND);
 	set_ipv6(&inner->source.address, &ip->saddr);
 	set_ipv6(&inner->destination.address, &ip->daddr);

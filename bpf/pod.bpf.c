@@ -48,7 +48,7 @@ static __always_inline int is_pod_ipv6(const void *address, const struct pod_val
 }
 
 static __always_inline int too_big(struct __sk_buff *skb, __u32 largest) {
-	skb->cb[1] = largest;
+	skb->cb[VPC_HANDED_LARGEST] = largest;
 	return continue_in(skb, VPC_STEP_TOO_BIG);
 }
 
@@ -81,12 +81,7 @@ static __always_inline int from_pod_ipv4(struct __sk_buff *skb, struct sent *sen
 
 /* To a group or the link, or neighbour discovery: the addresses that these may have are another matter. */
 static __always_inline int is_for_step_nd(struct __sk_buff *skb, const struct ipv6hdr *ip) {
-	__u8 type;
-	if (is_ipv6_multicast(&ip->daddr) || is_ipv6_link_local(&ip->daddr))
-		return 1;
-	if (ip->nexthdr != IPPROTO_ICMPV6)
-		return 0;
-	return bpf_skb_load_bytes(skb, ETH_HLEN + sizeof *ip, &type, 1) || is_nd_type(type);
+	return is_ipv6_multicast(&ip->daddr) || is_ipv6_link_local(&ip->daddr) || may_be_nd(skb, ip);
 }
 
 #define UNTOUCHED (1ull << IPPROTO_TCP | 1ull << IPPROTO_UDP | 1ull << IPPROTO_ICMPV6)
@@ -117,7 +112,7 @@ static __always_inline int from_pod_ipv6(struct __sk_buff *skb, struct sent *sen
 	sent->halves[1] = *((const __u64 *)&ip->daddr + 1);
 	sent->length = sizeof *ip;
 	sent->protocol = ip->nexthdr;
-	return sent->halves[0] | ((__u32)sent->halves[1] ^ bpf_htonl(0xffff)) ? 0 : DROP(MALFORMED_HEADER); /* ::ffff:0:0/96 */
+	return is_mapped_halves(sent->halves[0], sent->halves[1]) ? DROP(MALFORMED_HEADER) : 0;
 }
 
 /* Inside the VPC a packet goes by its destination alone; whatever is no member's is the outside's. */

@@ -17,7 +17,7 @@ static __always_inline const struct vpc_member *find_member(__u32 network, const
 }
 
 static __always_inline int is_next_hop(const struct __sk_buff *skb, const struct vpc_address *address) {
-	struct vpc_next_hop_key key = {.network = skb->cb[0], .ifindex = skb->ifindex, .address = *address};
+	struct vpc_next_hop_key key = {.network = skb->cb[VPC_HANDED_NETWORK], .ifindex = skb->ifindex, .address = *address};
 	return bpf_map_lookup_elem(&next_hops, &key) != 0;
 }
 

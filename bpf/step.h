@@ -12,39 +12,39 @@
 #define VERDICT_STEP 0x101
 
 static __always_inline int continue_in(struct __sk_buff *skb, enum vpc_step step) {
-	skb->cb[3] = step;
+	skb->cb[VPC_HANDED_STEP] = step;
 	return VERDICT_STEP;
 }
 
 /*
- * Goes on in the shared program that cb[3] names and does not return, unless it is missing. The kernel must not know the
+ * Goes on in the shared program that was handed over and does not return, unless it is missing. The kernel must not know the
  * step: for a known one it patches a jump into its running text, which interrupts all CPUs, once for each Pod and place.
  */
 static __always_inline void call_step(struct __sk_buff *skb) {
-	bpf_tail_call(skb, &steps, *(volatile __u32 *)&skb->cb[3]);
+	bpf_tail_call(skb, &steps, *(volatile __u32 *)&skb->cb[VPC_HANDED_STEP]);
 }
 
 /* How a Pod's program ends: with an action of tc, or in a shared program, where drops are counted, too. */
 static __always_inline int leave(struct __sk_buff *skb, int verdict, __u32 network) {
 	if (verdict < VERDICT_DROP)
 		return verdict;
-	skb->cb[0] = network;
+	skb->cb[VPC_HANDED_NETWORK] = network;
 	if (verdict == VERDICT_DROP)
-		skb->cb[3] = VPC_STEP_DROP;
+		skb->cb[VPC_HANDED_STEP] = VPC_STEP_DROP;
 	call_step(skb);
 	DROP(INTERNAL);
-	skb->cb[3] = VPC_STEP_DROP;
+	skb->cb[VPC_HANDED_STEP] = VPC_STEP_DROP;
 	call_step(skb);
 	return TC_ACT_SHOT;
 }
 
 static __always_inline __u32 handed_network(const struct __sk_buff *skb) {
-	return skb->cb[0];
+	return skb->cb[VPC_HANDED_NETWORK];
 }
 
 /* The Pod whose program handed the frame over; NULL if its record is missing. */
 static __always_inline const struct vpc_pod_record *handed_pod(const struct __sk_buff *skb) {
-	struct vpc_pod_key key = {.network = skb->cb[0], .ifindex = skb->ifindex};
+	struct vpc_pod_key key = {.network = skb->cb[VPC_HANDED_NETWORK], .ifindex = skb->ifindex};
 	return bpf_map_lookup_elem(&pods, &key);
 }
 

@@ -109,7 +109,7 @@ static __always_inline int answer_too_big_ipv6(struct __sk_buff *skb, const stru
 static __always_inline int answer_too_big(struct __sk_buff *skb, const struct vpc_pod_record *pod) {
 	struct packet packet = {};
 	int is_ipv4 = skb->protocol == bpf_htons(ETH_P_IP);
-	__u32 mtu = skb->cb[1];
+	__u32 mtu = skb->cb[VPC_HANDED_LARGEST];
 	count_drop(handed_network(skb), VPC_DROP_TOO_BIG);
 	if (read_packet(skb, ETH_HLEN, is_ipv4, 0, &packet) || packet.fragment == FRAGMENT_LATER || packet.is_icmp_error)
 		return TC_ACT_SHOT;
