@@ -38,7 +38,7 @@ make_root_archive() {
 	printf 'root:x:0:\ntcpdump:x:100:\nnogroup:x:65534:\n' >"$stage/etc/group"
 	pack "$stage" "$root_archive.new"
 	mv "$root_archive.new" "$root_archive"
-	rm -rf "$stage"
+	rm -rf "${stage:?}"
 }
 
 # The files of the modules in the list and of what these need, below lib/modules/RELEASE.
