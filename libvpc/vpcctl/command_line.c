@@ -23,26 +23,49 @@ static enum exit_status wrong(struct vpc_error *error, const char *format, ...) 
 	return EXIT_USAGE;
 }
 
+size_t verb_first_length(const struct verb *verb) {
+	return strcspn(verb->name, " ");
+}
+
+const char *verb_second(const struct verb *verb) {
+	const char *space = strchr(verb->name, ' ');
+	return space ? space + 1 : NULL;
+}
+
+static bool is_first_word(const struct verb *verb, const char *word, size_t length) {
+	return length == verb_first_length(verb) && strncmp(word, verb->name, length) == 0;
+}
+
+bool verb_first_is_known(size_t index) {
+	for (size_t i = 0; i < index; i++)
+		if (is_first_word(&VERBS[i], VERBS[index].name, verb_first_length(&VERBS[index])))
+			return true;
+	return false;
+}
+
 /* The verb that the first words name; *ret_words is how many they are. */
 static const struct verb *find_verb(int argc, char **argv, int *ret_words) {
-	for (size_t i = 0; i < VERB_COUNT; i++) {
-		const char *space = strchr(VERBS[i].name, ' ');
-		size_t first = space ? (size_t)(space - VERBS[i].name) : strlen(VERBS[i].name);
-		if (argc < 2 || strlen(argv[1]) != first || strncmp(argv[1], VERBS[i].name, first))
+	for (size_t i = 0; i < VERB_COUNT && argc > 1; i++) {
+		const char *second = verb_second(&VERBS[i]);
+		if (!is_first_word(&VERBS[i], argv[1], strlen(argv[1])) || (second && (argc < 3 || strcmp(argv[2], second))))
 			continue;
-		if (space && (argc < 3 || strcmp(argv[2], space + 1)))
-			continue;
-		*ret_words = space ? 2 : 1;
+		*ret_words = second ? 2 : 1;
 		return &VERBS[i];
 	}
 	return NULL;
 }
 
 static enum exit_status unknown_verb(int argc, char **argv, struct vpc_error *error) {
+	char seconds[256] = "";
 	if (argc < 2)
 		return wrong(error, "no verb; 'vpcctl --help' lists them");
-	if (strcmp(argv[1], "template") == 0)
-		return wrong(error, "template: '%s' is neither show nor patch", argc > 2 ? argv[2] : "");
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		size_t used = strlen(seconds);
+		if (verb_second(&VERBS[i]) && is_first_word(&VERBS[i], argv[1], strlen(argv[1])))
+			snprintf(seconds + used, sizeof seconds - used, "%s%s", used ? ", " : "", verb_second(&VERBS[i]));
+	}
+	if (seconds[0])
+		return wrong(error, "%s: '%s' is none of: %s", argv[1], argc > 2 ? argv[2] : "", seconds);
 	return wrong(error, "'%s' is no verb; 'vpcctl --help' lists them", argv[1]);
 }
 
@@ -131,7 +154,7 @@ static enum exit_status read_value(int option, const char *value, struct command
 static enum exit_status read_option(int argc, char **argv, int *at, struct command_line *line, struct vpc_error *error) {
 	const char *word = argv[*at], *equals = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
 	int option = find_option(word, equals ? (size_t)(equals - word) : strlen(word));
-	if (option < 0 || !((line->verb->required | line->verb->optional) & (1u << option)))
+	if (option < 0 || !((line->verb->required | line->verb->optional) & (UINT64_C(1) << option)))
 		return wrong(error, "'%s' is no option of '%s'; 'vpcctl %s --help' lists them", word, line->verb->name, line->verb->name);
 	if (!OPTION_TEXTS[option].argument) {
 		if (equals)
@@ -150,7 +173,7 @@ static enum exit_status check_completeness(const struct command_line *line, stru
 	if (line->verb->operand && !line->operand)
 		return wrong(error, "%s: %s is missing; for example: %s", line->verb->name, line->verb->operand, line->verb->example);
 	for (int i = 0; i < OPTION_COUNT; i++)
-		if ((line->verb->required & (1u << i)) && !line->values[i])
+		if ((line->verb->required & (UINT64_C(1) << i)) && !line->values[i])
 			return wrong(error, "%s: --%s %s is missing; for example: %s", line->verb->name, OPTION_TEXTS[i].name, OPTION_TEXTS[i].argument, line->verb->example);
 	return EXIT_DONE;
 }
@@ -183,11 +206,11 @@ enum exit_status read_command_line(int argc, char **argv, struct command_line *r
 
 static void print_options(const struct verb *verb) {
 	for (int i = 0; i < OPTION_COUNT; i++) {
-		if (!((verb->required | verb->optional) & (1u << i)))
+		if (!((verb->required | verb->optional) & (UINT64_C(1) << i)))
 			continue;
 		char left[64];
 		snprintf(left, sizeof left, "--%s %s", OPTION_TEXTS[i].name, OPTION_TEXTS[i].argument ? OPTION_TEXTS[i].argument : "");
-		printf("  %-28s %s%s\n", left, OPTION_TEXTS[i].text, verb->required & (1u << i) ? " (required)" : "");
+		printf("  %-28s %s%s\n", left, OPTION_TEXTS[i].text, verb->required & (UINT64_C(1) << i) ? " (required)" : "");
 	}
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <vpc/vpc.h>
 
 /* Exit statuses, as --help and the man page list them. */
@@ -38,7 +39,7 @@ enum exit_status { EXIT_STATUSES(EXIT_AS_ENUM) };
 
 #define OPTION_AS_ENUM(name, ...) OPTION_##name,
 enum option_index { OPTIONS(OPTION_AS_ENUM) OPTION_COUNT };
-#define WITH(name) (1u << OPTION_##name)
+#define WITH(name) (UINT64_C(1) << OPTION_##name)
 
 #define MOST_REPEATED 64
 
@@ -58,17 +59,23 @@ struct command_line {
 };
 
 struct verb {
-	const char *name;
+	const char *name;    /* "drops", or with what it belongs to: "template show" */
 	const char *operand; /* NULL: none */
 	const char *summary;
 	const char *example;
-	unsigned required, optional; /* options: WITH(...) | ... */
+	uint64_t required, optional; /* options: WITH(...) | ... */
 	enum exit_status (*run)(const struct command_line *command_line);
 	void (*print_more)(void); /* at the end of its help; may be NULL */
 };
 
 extern const struct verb VERBS[];
 extern const size_t VERB_COUNT;
+
+/* The length of the verb's first word, and its second word, NULL if there is none. */
+size_t verb_first_length(const struct verb *verb);
+const char *verb_second(const struct verb *verb);
+/* Whether an earlier verb of the list has the same first word. */
+bool verb_first_is_known(size_t index);
 
 /* Reads the command line. On failure the error says what is wrong and how it is meant. */
 enum exit_status read_command_line(int argc, char **argv, struct command_line *ret_command_line, struct vpc_error *error);
