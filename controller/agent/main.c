@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent.h"
+#include "bpffs.h"
 #include "../cleanup.h"
 #include "log.h"
 #include "reference.h"
@@ -13,6 +14,7 @@
 static const char HELP[] = "vpc-controller: the agent of a node. Gives VPCs their identifiers and Pods their VPC.\n"
                            "\n"
                            "Usage: vpc-controller --node NAME [--manifests DIR | --kubeconfig FILE] [OPTION]...\n"
+                           "       vpc-controller mount-bpffs [DIR]    mounts a BPF file system there unless there is one\n"
                            "\n"
                            "  --node NAME         this node's name, as spec.nodeName of its Pods\n"
                            "  --manifests DIR     shared folder of manifests (YAML or JSON)\n"
@@ -128,6 +130,8 @@ int main(int count, char **arguments) {
 	static uv_signal_t interrupt, terminate;
 	struct options options = {.state = "/var/lib/libvpc", .socket = VPC_CNI_SOCKET, .queue = VPC_CNI_QUEUE};
 	struct vpc_error error = {""};
+	if (count > 1 && !strcmp(arguments[1], "mount-bpffs"))
+		return bpffs_command(count, arguments);
 	int status = parse_options(count, arguments, &options);
 	if (status >= 0)
 		return status;

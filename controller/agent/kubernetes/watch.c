@@ -386,7 +386,7 @@ static void note_refused(struct watch *watch, long code, const struct api_status
 		watch->behind_in_a_row++;
 		retry(watch, retry_after, why);
 	} else if (code == 404 && watch->kind != KIND_POD) {
-		retry(watch, 0, "the server does not know this kind; apply deploy/crds.yaml");
+		retry(watch, 0, "the server does not know this kind; apply deploy/libvpc.yaml");
 	} else {
 		retry(watch, retry_after, why);
 	}
