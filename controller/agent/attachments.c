@@ -48,6 +48,7 @@ static void adopt_closed(struct agent *agent, const struct link *link) {
 	    .uid = duplicate(""),
 	    .vpc_name = duplicate("unknown"),
 	    .vpc_uid = duplicate(""),
+	    .created = duplicate(""),
 	    .pod = {.ifindex = link->ifindex},
 	    .closed = true};
 	memcpy(record->pod.host_mac, link->mac, sizeof record->pod.host_mac);

@@ -18,6 +18,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define WAIT_MS 2000
 
@@ -224,6 +225,7 @@ static struct record *make_record(const struct addition *addition, const struct 
 	struct cni_interface interface;
 	struct link inner, host;
 	uint32_t mtu = 0;
+	char now[32];
 	*ret_code = find_inner(request, &inner, error);
 	if (!*ret_code)
 		*ret_code = cni_request_interface(request, &interface, error);
@@ -234,6 +236,7 @@ static struct record *make_record(const struct addition *addition, const struct 
 	if (*ret_code)
 		return NULL;
 	struct record *record = allocate(sizeof *record);
+	time_format(time(NULL), now, sizeof now);
 	*record = (struct record){.container = duplicate(request->container),
 	    .interface = duplicate(request->interface),
 	    .network_namespace = duplicate(request->network_namespace),
@@ -241,7 +244,8 @@ static struct record *make_record(const struct addition *addition, const struct 
 	    .name = duplicate(pod->metadata.name),
 	    .uid = duplicate(pod->metadata.uid),
 	    .vpc_name = duplicate(addition->vpc_name),
-	    .vpc_uid = duplicate(addition->vpc_uid)};
+	    .vpc_uid = duplicate(addition->vpc_uid),
+	    .created = duplicate(pod->metadata.created ? pod->metadata.created : now)};
 	record->pod = (struct vpc_pod){.ifindex = host.ifindex,
 	    .encapsulation = addition->encapsulation,
 	    .network_id = addition->id,

@@ -122,7 +122,7 @@ static const struct config_key KEYS[] = {
     {"underlayFamily", "IPv4", "which InternalIP of the Node is the underlay address, IPv4 or IPv6; at the agent's start", parse_family},
     {"udpPort", "14789", "of VXLAN; at the agent's start", parse_port},
     {"excludedNamespaces", "kube-system", "whose Pods never join a VPC; names with commas between", parse_excluded},
-    {"clusterDNS", "", "addresses that every Pod may ask on port 53, with commas between", parse_dns},
+    {"clusterDNS", "", "addresses that Pods may ask on port 53 besides the Service kube-dns, with commas between; not where a VPC has `allow`", parse_dns},
     {"networkPolicy", "refuse", "`refuse` or `warn`: Pods in a VPC that a NetworkPolicy selects", parse_policy},
     {"holdDown", "10m", "between the release of an identifier and its next use; seconds, or minutes with `m`", parse_hold_down},
 };

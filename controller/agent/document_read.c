@@ -142,13 +142,14 @@ static int read_map(struct reader *reader, const yaml_node_t *node, struct text_
 	return 0;
 }
 
-static int read_list(struct reader *reader, const yaml_node_t *node, const struct schema *schema, struct any_list *list) {
+static int read_list(struct reader *reader, const yaml_node_t *node, const struct field *field, struct any_list *list) {
+	const struct schema *schema = field->nested;
 	if (node->type != YAML_SEQUENCE_NODE)
 		return fail_at(reader, node, "must be a list");
 	size_t count = node->data.sequence.items.top - node->data.sequence.items.start;
-	if (!count)
+	if (!count && !field->keeps_empty)
 		return 0;
-	list->items = allocate(count * schema->size);
+	list->items = allocate((count + 1) * schema->size);
 	for (yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top; item++) {
 		size_t before = path_push(reader, NULL, NULL, list->count);
 		void *structure = (char *)list->items + list->count++ * schema->size;
@@ -171,7 +172,7 @@ static int read_field(struct reader *reader, const yaml_node_t *node, const stru
 	case FIELD_TEXTS: return read_texts(reader, node, field, at);
 	case FIELD_MAP: return read_map(reader, node, at);
 	case FIELD_STRUCT: return read_fields(reader, node, field->nested, at);
-	case FIELD_LIST: return read_list(reader, node, field->nested, at);
+	case FIELD_LIST: return read_list(reader, node, field, at);
 	}
 	return -EINVAL;
 }

@@ -101,8 +101,11 @@ static void write_field(struct buffer *buffer, const struct field *field, const 
 		return;
 	case FIELD_STRUCT: write_struct(buffer, field, at, indent); return;
 	case FIELD_LIST:
-		if (!((const struct any_list *)at)->count)
+		if (!((const struct any_list *)at)->count) {
+			if (field->keeps_empty && ((const struct any_list *)at)->items)
+				write_name(buffer, field, indent, ": []\n");
 			return;
+		}
 		write_name(buffer, field, indent, ":\n");
 		write_list(buffer, field, at, indent);
 		return;

@@ -31,7 +31,7 @@ static void clone_field(const struct field *field, void *to, const void *from) {
 	case FIELD_STRUCT: schema_clone(field->nested, to, from); break;
 	case FIELD_LIST: {
 		const struct any_list *list = from;
-		struct any_list copy = {list->count ? allocate(list->count * field->nested->size) : NULL, list->count};
+		struct any_list copy = {list->items ? allocate((list->count + 1) * field->nested->size) : NULL, list->count};
 		for (size_t i = 0; i < list->count; i++)
 			schema_clone(field->nested, (char *)copy.items + i * field->nested->size, (const char *)list->items + i * field->nested->size);
 		*(struct any_list *)to = copy;
@@ -211,6 +211,11 @@ bool condition_set(
 	set_text(&condition->message, message);
 	condition->observed_generation = generation;
 	return true;
+}
+
+bool pod_completed(const struct object *pod) {
+	const char *phase = pod->pod.phase;
+	return phase && (!strcmp(phase, "Succeeded") || !strcmp(phase, "Failed"));
 }
 
 void time_format(int64_t seconds, char *buffer, size_t size) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The objects that the agent reads and writes. Their fields are declared once, in object_fields.c; decoding, encoding,
- * copying and freeing follow that table. An integer that may be left out is 0 then, a text NULL.
+ * copying and freeing follow that table. An integer that may be left out is 0 then, a text NULL. A list that may be left out
+ * has no items then; where an empty one says something else (`allow`), it has a place for items, and a count of 0.
  */
 #ifndef AGENT_OBJECT_H
 #define AGENT_OBJECT_H
@@ -15,8 +16,10 @@
 #define VPC_ANNOTATION "libvpc.io/vpc"
 #define UID_LABEL "libvpc.io/vpc-uid"
 #define CONFIG_NAME "libvpc-config"
+#define DNS_SERVICE "kube-dns" /* the cluster's, in SYSTEM_NAMESPACE */
+#define SYSTEM_NAMESPACE "kube-system"
 
-enum kind { KIND_VPC, KIND_POD, KIND_NAMESPACE, KIND_NODE, KIND_CONFIG, KIND_NETWORK_POLICY, KIND_NETWORK_ID, KIND_ENDPOINTS, KIND_EVENT, KINDS };
+enum kind { KIND_VPC, KIND_POD, KIND_NAMESPACE, KIND_NODE, KIND_CONFIG, KIND_NETWORK_POLICY, KIND_SERVICE, KIND_NETWORK_ID, KIND_ENDPOINTS, KIND_EVENT, KINDS };
 
 struct texts {
 	char **items;
@@ -38,6 +41,7 @@ struct owner {
 
 struct metadata {
 	char *name, *namespace, *uid, *resource_version;
+	char *created, *deleted; /* RFC 3339; deleted: since when it is about to go */
 	int64_t generation;
 	struct text_map annotations, labels;
 	struct {
@@ -88,9 +92,22 @@ struct vpc_object {
 	} status;
 };
 
+struct pod_address {
+	char *ip;
+};
+
 struct pod_object {
 	bool host_network;
 	char *node_name;
+	char *phase; /* "Pending", "Running", "Succeeded", "Failed", "Unknown" */
+	struct {
+		struct pod_address *items;
+		size_t count;
+	} addresses;
+};
+
+struct service_object {
+	struct texts cluster_ips; /* "None" and "" where there are none */
 };
 
 struct node_address {
@@ -127,6 +144,7 @@ struct endpoint {
 	char *uid, *namespace, *name;
 	struct texts addresses;
 	char *mac;
+	char *created; /* RFC 3339: of two Pods with one address the newer one has it */
 };
 
 struct endpoints_object {
@@ -164,6 +182,7 @@ struct object {
 		struct node_object node;
 		struct text_map config;
 		struct label_selector policy;
+		struct service_object service;
 		struct network_id_object network_id;
 		struct endpoints_object endpoints;
 		struct event_object event;
@@ -208,6 +227,9 @@ void set_text(char **text, const char *value);
 bool condition_set(
     struct conditions *conditions, const char *type, const char *status, const char *reason, const char *message, int64_t generation);
 const struct condition *condition_find(const struct conditions *conditions, const char *type);
+
+/* True once all its containers have ended for good. */
+bool pod_completed(const struct object *pod);
 
 /* Seconds since 1970 as RFC 3339, UTC, and back (-EINVAL). 32 bytes are enough. */
 void time_format(int64_t seconds, char *buffer, size_t size);

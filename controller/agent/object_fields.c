@@ -60,6 +60,8 @@ static const struct field METADATA_FIELDS[] = {
 	{"uid", FIELD_TEXT, AT(metadata.uid), .text = "tells this object from an earlier one of the same name"},
 	{"resourceVersion", FIELD_TEXT, AT(metadata.resource_version), .text = "changes with every write"},
 	{"generation", FIELD_INTEGER, AT(metadata.generation), ANY_INTEGER, .text = "changes with the spec"},
+	{"creationTimestamp", FIELD_TEXT, AT(metadata.created), .text = "when it was made"},
+	{"deletionTimestamp", FIELD_TEXT, AT(metadata.deleted), .text = "since when it is about to go"},
 	{"annotations", FIELD_MAP, AT(metadata.annotations), .text = "texts by name"},
 	{"labels", FIELD_MAP, AT(metadata.labels), .text = "texts by name"},
 	{"ownerReferences", FIELD_LIST, AT(metadata.owners), &OWNER, .text = "objects whose end is this one's end"},
@@ -94,7 +96,8 @@ static const struct field VPC_SPEC_FIELDS[] = {
 	{"encapsulation", FIELD_TEXT, AT(vpc.encapsulation), .required = true, .choices = "vxlan|vlan", .text = "immutable"},
 	{"id", FIELD_INTEGER, AT(vpc.id), .lowest = 1, .highest = 16777215, .text = "VNI or VLAN ID; chosen if it is left out; immutable"},
 	{"namespaces", FIELD_TEXTS, AT(vpc.namespaces), .required = true, .check = check_namespace, .text = "whose Pods may join; [\"*\"] says all"},
-	{"allow", FIELD_LIST, AT(vpc.allow), &RULE, .text = "destinations outside that Pods may reach"},
+	{"allow", FIELD_LIST, AT(vpc.allow), &RULE, .keeps_empty = true,
+	    .text = "destinations outside that Pods may reach; the cluster's DNS if it is left out; none if it is empty"},
 	{"allowFrom", FIELD_LIST, AT(vpc.allow_from), &RULE, .text = "sources outside that may reach Pods"},
 };
 static const struct schema VPC_SPEC = SCHEMA(struct object, false, VPC_SPEC_FIELDS);
@@ -120,7 +123,18 @@ static const struct field POD_SPEC_FIELDS[] = {
 	{"nodeName", FIELD_TEXT, AT(pod.node_name), .text = "node it runs on"},
 };
 static const struct schema POD_SPEC = SCHEMA(struct object, true, POD_SPEC_FIELDS);
-static const struct field POD_FIELDS[] = {METADATA_FIELD, {"spec", FIELD_STRUCT, 0, &POD_SPEC, .text = "by people"}};
+static const struct field POD_ADDRESS_FIELDS[] = {{"ip", FIELD_TEXT, offsetof(struct pod_address, ip), .text = "address"}};
+static const struct schema POD_ADDRESS = SCHEMA(struct pod_address, true, POD_ADDRESS_FIELDS);
+static const struct field POD_STATUS_FIELDS[] = {
+	{"phase", FIELD_TEXT, AT(pod.phase), .text = "one word"},
+	{"podIPs", FIELD_LIST, AT(pod.addresses), &POD_ADDRESS, .text = "its addresses"},
+};
+static const struct schema POD_STATUS = SCHEMA(struct object, true, POD_STATUS_FIELDS);
+static const struct field POD_FIELDS[] = {
+	METADATA_FIELD,
+	{"spec", FIELD_STRUCT, 0, &POD_SPEC, .text = "by people"},
+	{"status", FIELD_STRUCT, 0, &POD_STATUS, .text = "by the node"},
+};
 
 static const struct field NAMESPACE_FIELDS[] = {METADATA_FIELD};
 
@@ -153,6 +167,10 @@ static const struct field POLICY_SPEC_FIELDS[] = {{"podSelector", FIELD_STRUCT, 
 static const struct schema POLICY_SPEC = SCHEMA(struct object, true, POLICY_SPEC_FIELDS);
 static const struct field POLICY_FIELDS[] = {METADATA_FIELD, {"spec", FIELD_STRUCT, 0, &POLICY_SPEC, .text = "by people"}};
 
+static const struct field SERVICE_SPEC_FIELDS[] = {{"clusterIPs", FIELD_TEXTS, AT(service.cluster_ips), .text = "its addresses"}};
+static const struct schema SERVICE_SPEC = SCHEMA(struct object, true, SERVICE_SPEC_FIELDS);
+static const struct field SERVICE_FIELDS[] = {METADATA_FIELD, {"spec", FIELD_STRUCT, 0, &SERVICE_SPEC, .text = "by people"}};
+
 static const struct field CLAIM_VPC_FIELDS[] = {
 	{"name", FIELD_TEXT, AT(network_id.vpc_name), .required = true, .check = check_name, .text = "VPC that holds the identifier"},
 	{"uid", FIELD_TEXT, AT(network_id.vpc_uid), .required = true, .text = "UID of that VPC"},
@@ -176,6 +194,7 @@ static const struct field ENDPOINT_FIELDS[] = {
 	{"name", FIELD_TEXT, offsetof(struct endpoint, name), .text = "of the Pod"},
 	{"addresses", FIELD_TEXTS, offsetof(struct endpoint, addresses), .required = true, .check = check_address, .text = "of the Pod"},
 	{"mac", FIELD_TEXT, offsetof(struct endpoint, mac), .required = true, .check = check_mac, .text = "of the Pod"},
+	{"createdAt", FIELD_TEXT, offsetof(struct endpoint, created), .check = check_time, .text = "the Pod; of two with one address the newer one has it"},
 };
 static const struct schema ENDPOINT = SCHEMA(struct endpoint, false, ENDPOINT_FIELDS);
 static const struct field ENDPOINTS_VPC_FIELDS[] = {
@@ -227,6 +246,7 @@ static const struct kind_entry {
 	[KIND_NODE] = {"v1", "Node", false, SCHEMA(struct object, true, NODE_FIELDS), SCHEMA(struct object, true, NODE_FIELDS)},
 	[KIND_CONFIG] = {"v1", "ConfigMap", true, SCHEMA(struct object, true, CONFIG_FIELDS), {0}},
 	[KIND_NETWORK_POLICY] = {"networking.k8s.io/v1", "NetworkPolicy", true, SCHEMA(struct object, true, POLICY_FIELDS), {0}},
+	[KIND_SERVICE] = {"v1", "Service", true, SCHEMA(struct object, true, SERVICE_FIELDS), {0}},
 	[KIND_NETWORK_ID] = {API_GROUP, "NetworkID", false, SCHEMA(struct object, false, CLAIM_FIELDS), {0}},
 	[KIND_ENDPOINTS] = {API_GROUP, "VPCEndpoints", false, SCHEMA(struct object, false, ENDPOINTS_FIELDS), {0}},
 	[KIND_EVENT] = {"v1", "Event", true, SCHEMA(struct object, true, EVENT_FIELDS), {0}},

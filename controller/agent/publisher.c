@@ -67,11 +67,18 @@ static void add_endpoint(struct endpoints_object *endpoints, const struct record
 	*endpoint = (struct endpoint){.uid = duplicate(record->uid),
 	    .namespace = duplicate(record->namespace),
 	    .name = duplicate(record->name),
-	    .mac = duplicate(mac_format(record->pod.mac, mac))};
+	    .mac = duplicate(mac_format(record->pod.mac, mac)),
+	    .created = *record->created ? duplicate(record->created) : NULL};
 	if (memcmp(record->pod.ipv4, no_ipv4, 4))
 		texts_add(&endpoint->addresses, inet_ntop(AF_INET, record->pod.ipv4, text, sizeof text));
 	if (memcmp(record->pod.ipv6, no_ipv6, 16))
 		texts_add(&endpoint->addresses, inet_ntop(AF_INET6, record->pod.ipv6, text, sizeof text));
+}
+
+/* Completed: what it had others may have by now, though its DEL is still to come. */
+static bool pod_is_over(const struct agent *agent, const struct record *record) {
+	const struct object *pod = agent_find(agent, KIND_POD, record->namespace, record->name);
+	return pod && pod->metadata.uid && !strcmp(pod->metadata.uid, record->uid) && pod_completed(pod);
 }
 
 static int compare_endpoints(const void *a, const void *b) {
@@ -95,7 +102,7 @@ static struct object *wanted_object(const struct publication *publication) {
 	map_set(&object->metadata.labels, UID_LABEL, publication->vpc_uid);
 	TABLE_EACH(&agent->records, entry) {
 		const struct record *record = entry->value;
-		if (record->attached && !strcmp(record->vpc_uid, publication->vpc_uid))
+		if (record->attached && !strcmp(record->vpc_uid, publication->vpc_uid) && !pod_is_over(agent, record))
 			add_endpoint(endpoints, record);
 	}
 	if (endpoints->pods.count)

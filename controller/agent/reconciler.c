@@ -14,6 +14,7 @@
 #include "publisher.h"
 #include "text.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +39,7 @@ struct reconciler {
 /* What the datapath was told last of one network. */
 struct applied {
 	uint64_t remotes, rules; /* hashes; 0: nothing yet */
+	uint64_t conflicts;      /* hash of those that were told */
 	bool used;
 };
 
@@ -70,10 +72,41 @@ static void complain_of_node(const struct agent *agent, const char *reason, cons
 
 /* ---- one network ---- */
 
+/* The Events are those of the nodes whose Pods they are; a node between two others only logs. */
+static void tell_conflict(const struct agent *agent, const struct conflict *conflict, const char *vpc) {
+	char address[INET6_ADDRSTRLEN];
+	const struct endpoint *newer = conflict->newer, *older = conflict->older, *other = newer ? newer : older;
+	address_format(conflict->address, address);
+	if (conflict->own)
+		tell(agent, LOG_WARNING, subject_of_record(conflict->own), "AddressConflict",
+		    "Pod %s/%s on node %s has address %s of VPC %s, too, and is %s: other nodes send to %s", other->namespace, other->name,
+		    newer ? conflict->newer_node : conflict->older_node, address, vpc, newer ? "newer" : "older", newer ? "it" : "this Pod");
+	else
+		log_event(LOG_WARNING, vpc, "AddressConflict", "%s is of Pod %s/%s on node %s and of %s/%s on %s, which is older and gets nothing", address,
+		    newer->namespace, newer->name, conflict->newer_node, older->namespace, older->name, conflict->older_node);
+}
+
+static void tell_conflicts(const struct agent *agent, struct applied *applied, const struct record *record, const struct conflicts *conflicts) {
+	uint64_t hash = 0;
+	for (size_t i = 0; i < conflicts->count; i++) {
+		const struct conflict *one = &conflicts->items[i];
+		hash = hash_bytes(hash, one->address, sizeof one->address);
+		hash = hash_text(hash, one->newer ? one->newer->uid : one->own->uid);
+		hash = hash_text(hash, one->older ? one->older->uid : one->own->uid);
+	}
+	if (hash == applied->conflicts)
+		return;
+	applied->conflicts = hash;
+	for (size_t i = 0; i < conflicts->count; i++)
+		tell_conflict(agent, &conflicts->items[i], record->vpc_name);
+}
+
 static void apply_remotes(struct agent *agent, struct applied *applied, const struct record *record) {
 	struct remotes remotes;
+	struct conflicts conflicts;
 	struct vpc_error error = {""};
-	collect_remotes(agent, record->vpc_uid, record->pod.encapsulation, record->pod.network_id, &remotes);
+	collect_remotes(agent, record->vpc_uid, record->pod.encapsulation, record->pod.network_id, &remotes, &conflicts);
+	tell_conflicts(agent, applied, record, &conflicts);
 	uint64_t hash = hash_bytes(1, remotes.items, remotes.count * sizeof *remotes.items);
 	if (hash != applied->remotes) {
 		int result = vpc_datapath_set_remotes(
@@ -83,6 +116,7 @@ static void apply_remotes(struct agent *agent, struct applied *applied, const st
 			complain_of_vpc(agent, record, "RemotesNotSet", &error);
 	}
 	free(remotes.items);
+	free(conflicts.items);
 }
 
 /* A VPC that is gone leaves its Pods the rules that it had. */
@@ -282,6 +316,7 @@ static int adopt(const struct vpc_pod *pod, void *context) {
 	    .uid = duplicate(endpoint ? endpoint->uid : ""),
 	    .vpc_name = duplicate(endpoint ? object->endpoints.vpc_name : "unknown"),
 	    .vpc_uid = duplicate(endpoint ? object->endpoints.vpc_uid : ""),
+	    .created = duplicate(endpoint && endpoint->created ? endpoint->created : ""),
 	    .pod = *pod,
 	    .attached = true};
 	_cleanup_(free_memory) char *key = record_key(record);

@@ -29,6 +29,7 @@ struct record *record_free(struct record *record) {
 	free(record->uid);
 	free(record->vpc_name);
 	free(record->vpc_uid);
+	free(record->created);
 	free(record);
 	return NULL;
 }
@@ -80,6 +81,7 @@ static char *print_record(const struct record *record) {
 	cJSON_AddStringToObject(object, "uid", record->uid);
 	cJSON_AddStringToObject(object, "vpc", record->vpc_name);
 	cJSON_AddStringToObject(object, "vpcUID", record->vpc_uid);
+	cJSON_AddStringToObject(object, "created", record->created);
 	cJSON_AddStringToObject(object, "encapsulation", encapsulation_text(pod->encapsulation));
 	cJSON_AddNumberToObject(object, "networkID", pod->network_id);
 	cJSON_AddNumberToObject(object, "ifindex", pod->ifindex);
@@ -153,6 +155,8 @@ static struct record *parse_record(const char *text) {
 	            take_text(object, "name", &record->name) && take_text(object, "uid", &record->uid) &&
 	            take_text(object, "vpc", &record->vpc_name) && take_text(object, "vpcUID", &record->vpc_uid) &&
 	            take_pod(object, &record->pod);
+	if (!take_text(object, "created", &record->created)) /* an earlier version did not write it */
+		record->created = duplicate("");
 	record->closed = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "closed"));
 	cJSON_Delete(object);
 	return good ? steal_memory(&record) : NULL;

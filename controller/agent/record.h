@@ -15,6 +15,7 @@ struct record {
 	char *network_namespace;
 	char *namespace, *name, *uid; /* of the Pod */
 	char *vpc_name, *vpc_uid;
+	char *created; /* the Pod, RFC 3339; "" if it is not known */
 	struct vpc_pod pod;
 	bool leaving;  /* DEL has come, its kernel state could not be removed yet */
 	bool attached; /* put into the datapath by this process, or found there */

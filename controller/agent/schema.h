@@ -24,6 +24,7 @@ struct field {
 	size_t offset;
 	const struct schema *nested; /* FIELD_STRUCT, FIELD_LIST */
 	bool required;
+	bool keeps_empty; /* FIELD_LIST: an empty one says something else than none */
 	int64_t lowest, highest; /* FIELD_INTEGER, inclusive */
 	const char *choices;     /* FIELD_TEXT: "vxlan|vlan" */
 	/* FIELD_TEXT, and each of FIELD_TEXTS: 0, or -EINVAL with what would be right in the error. */

@@ -90,7 +90,7 @@ static void keep_datapath(const struct agent *agent, struct config *config, char
 /* ---- taking ---- */
 
 static void note_trouble(struct agent *agent, const struct object *found, const char *reason, const char *text) {
-	struct subject subject = found ? subject_of(found) : (struct subject){KIND_CONFIG, "kube-system", CONFIG_NAME, NULL};
+	struct subject subject = found ? subject_of(found) : (struct subject){KIND_CONFIG, SYSTEM_NAMESPACE, CONFIG_NAME, NULL};
 	bool same = reason ? agent->settings_reason && !strcmp(agent->settings_reason, reason) && !strcmp(agent->settings_trouble, text)
 	                   : !agent->settings_reason;
 	if (same)

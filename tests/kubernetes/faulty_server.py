@@ -23,6 +23,7 @@ KINDS = {  # path of the collection to (apiVersion, kind)
     "/api/v1/nodes": ("v1", "Node"),
     "/api/v1/namespaces": ("v1", "Namespace"),
     "/api/v1/namespaces/kube-system/configmaps": ("v1", "ConfigMap"),
+    "/api/v1/namespaces/kube-system/services": ("v1", "Service"),
     "/apis/networking.k8s.io/v1/networkpolicies": ("networking.k8s.io/v1", "NetworkPolicy"),
     f"/apis/{GROUP}/vpcs": (GROUP, "VPC"),
     f"/apis/{GROUP}/networkids": (GROUP, "NetworkID"),

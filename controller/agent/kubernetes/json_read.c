@@ -122,8 +122,12 @@ static void begin_nest(struct json_reader *reader, const struct field *field, en
 		misfit(reader, token, is_list ? "a list" : "an object");
 	else if (reader->depth == READER_DEPTH)
 		misfit(reader, token, "less deep");
-	else
+	else {
+		struct any_list *list = at;
+		if (field->type == FIELD_LIST && field->keeps_empty && !list->items)
+			list->items = allocate(field->nested->size);
 		push(reader, field->type, field->nested, field, at);
+	}
 }
 
 static void take_field(struct json_reader *reader, enum json_token token, const char *text, size_t length) {

@@ -48,7 +48,7 @@ static bool is_empty(const struct field *field, const void *at) {
 	case FIELD_BOOLEAN: return !*(const bool *)at;
 	case FIELD_TEXTS: return !((const struct texts *)at)->count && !field->required;
 	case FIELD_MAP: return !((const struct text_map *)at)->count;
-	case FIELD_LIST: return !((const struct any_list *)at)->count && !field->required;
+	case FIELD_LIST: return !((const struct any_list *)at)->count && !field->required && !(field->keeps_empty && ((const struct any_list *)at)->items);
 	case FIELD_STRUCT: return false;
 	}
 	return true;

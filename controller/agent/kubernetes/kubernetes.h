@@ -9,7 +9,6 @@
 #include "http.h"
 
 #define SHARD_VPCS 32 /* VPCs whose VPCEndpoints share a watch */
-#define CONFIG_NAMESPACE "kube-system"
 #define INITIAL_EVENTS_END "k8s.io/initial-events-end"
 
 struct watch;

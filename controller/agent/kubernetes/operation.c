@@ -44,7 +44,8 @@ struct watch *kubernetes_watch_of(struct kubernetes *kube, const struct object *
 		return shard_watch_of(kube, object);
 	if ((object->kind == KIND_POD || object->kind == KIND_NODE) && (!node || strcmp(node, kube->node) != 0))
 		return NULL;
-	if (object->kind == KIND_CONFIG && (strcmp(object->metadata.namespace, CONFIG_NAMESPACE) || strcmp(object->metadata.name, CONFIG_NAME)))
+	const char *only = object->kind == KIND_CONFIG ? CONFIG_NAME : object->kind == KIND_SERVICE ? DNS_SERVICE : NULL;
+	if (only && (strcmp(object->metadata.namespace, SYSTEM_NAMESPACE) || strcmp(object->metadata.name, only)))
 		return NULL;
 	return kube->watches[object->kind];
 }

@@ -13,6 +13,7 @@ static const struct {
     [KIND_NODE] = {"nodes", true},
     [KIND_CONFIG] = {"configmaps", false},
     [KIND_NETWORK_POLICY] = {"networkpolicies", false},
+    [KIND_SERVICE] = {"services", false},
     [KIND_NETWORK_ID] = {"networkids", true},
     [KIND_ENDPOINTS] = {"vpcendpoints", false},
     [KIND_EVENT] = {"events", false},

@@ -70,7 +70,8 @@ static void open_watches(struct kubernetes *kube) {
 	kube->watches[KIND_NETWORK_ID] = open_watch(kube, KIND_NETWORK_ID, NULL, NULL, 0);
 	kube->watches[KIND_NAMESPACE] = open_watch(kube, KIND_NAMESPACE, NULL, NULL, 0);
 	kube->watches[KIND_NETWORK_POLICY] = open_watch(kube, KIND_NETWORK_POLICY, NULL, NULL, 0);
-	kube->watches[KIND_CONFIG] = open_watch(kube, KIND_CONFIG, CONFIG_NAMESPACE, "metadata.name=" CONFIG_NAME, 0);
+	kube->watches[KIND_CONFIG] = open_watch(kube, KIND_CONFIG, SYSTEM_NAMESPACE, "metadata.name=" CONFIG_NAME, 0);
+	kube->watches[KIND_SERVICE] = open_watch(kube, KIND_SERVICE, SYSTEM_NAMESPACE, "metadata.name=" DNS_SERVICE, 0);
 	kube->watches[KIND_POD] = open_watch(kube, KIND_POD, NULL, own_pods, 0);
 	kube->watches[KIND_NODE] = open_watch(kube, KIND_NODE, NULL, own_node, 0);
 	kube->watches[KIND_ENDPOINTS] = open_watch(kube, KIND_ENDPOINTS, NULL, own_endpoints, 0);
