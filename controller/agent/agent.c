@@ -5,6 +5,7 @@
 #include "cni_server.h"
 #include "counts.h"
 #include "events.h"
+#include "http_server.h"
 #include "log.h"
 #include "publisher.h"
 #include "reconciler.h"
@@ -99,7 +100,7 @@ static int open_source(struct agent *agent, struct vpc_error *error) {
 }
 
 int agent_start(struct agent *agent, const struct options *options, struct vpc_error *error) {
-	*agent = (struct agent){.options = *options, .state_folder = -1, .on_wake = wake_additions};
+	*agent = (struct agent){.options = *options, .state_folder = -1, .on_wake = wake_additions, .started = uv_hrtime()};
 	snprintf(agent->not_ready, sizeof agent->not_ready, "%s",
 	    options->no_datapath ? "the agent runs with --no-datapath" : "the agent is starting");
 	uv_loop_init(&agent->loop);
@@ -121,5 +122,6 @@ int agent_start(struct agent *agent, const struct options *options, struct vpc_e
 	agent->publisher = publisher_open(agent);
 	agent->reconciler = reconciler_open(agent);
 	uv_timer_start(&agent->tick, wake_additions, 100, 100); /* deadlines of ADDs that wait */
-	return cni_server_open(agent, &agent->server, error);
+	result = options->http ? http_server_open(agent, error) : 0;
+	return result < 0 ? result : cni_server_open(agent, &agent->server, error);
 }

@@ -4,16 +4,12 @@
 #define AGENT_AGENT_H
 
 #include "config.h"
+#include "options.h"
 #include "record.h"
 #include "source.h"
 #include "table.h"
 
 #include <uv.h>
-
-struct options {
-	const char *node, *manifests, *kubeconfig, *context, *state, *socket, *queue, *bpffs, *uplink, *underlay, *ready_file;
-	bool no_datapath;
-};
 
 struct allocator;
 struct publisher;
@@ -49,6 +45,7 @@ struct agent {
 
 	struct vpc_datapath *datapath; /* NULL: see not_ready */
 	char not_ready[600];           /* why ADD cannot be served; "" if it can */
+	uint64_t started;              /* uv_hrtime() */
 	uint8_t underlay[16];          /* own address, IPv4-mapped for IPv4 */
 	uint32_t uplink_ifindex;
 	uint8_t uplink_mac[6];

@@ -3,6 +3,7 @@
 #include "../cleanup.h"
 #include "files.h"
 #include "log.h"
+#include "metrics.h"
 #include "text.h"
 
 #include <dirent.h>
@@ -22,10 +23,13 @@ struct cni_server {
 	uv_fs_event_t watch;
 	uv_timer_t often;
 	int queue;
+	size_t adds; /* under way */
 };
 
 struct connection {
 	struct agent *agent;
+	enum vpc_cni_command command; /* 0: nothing was asked yet */
+	uint64_t asked;               /* uv_hrtime() */
 	uv_pipe_t pipe;
 	uv_timer_t timer;
 	uv_write_t write;
@@ -58,11 +62,31 @@ static void note_written(uv_write_t *write, int status) {
 	close_connection(write->data);
 }
 
+size_t cni_server_adds(const struct cni_server *server) {
+	return server->adds;
+}
+
+static void measure(struct connection *connection, int code) {
+	static const char *const COMMANDS[] = {"", "ADD", "DEL", "CHECK", "STATUS", "GC"};
+	struct buffer labels = {0};
+	char text[16];
+	snprintf(text, sizeof text, "%d", code);
+	metrics_label(&labels, "command", connection->command < COUNT_OF(COMMANDS) ? COMMANDS[connection->command] : "");
+	metrics_label(&labels, "code", text);
+	metrics_count(COUNT_CNI_REQUESTS, labels.bytes);
+	buffer_release(&labels);
+	if (connection->command != VPC_CNI_ADD)
+		return;
+	metrics_observe(TIME_ADD, (uv_hrtime() - connection->asked) / 1e9);
+	connection->agent->server->adds--;
+}
+
 /* The request is at work and the client may have gone: then the answer finds nobody, and the connection ends here. */
 static void send_reply(void *context, int code, const char *body, uint32_t mtu) {
 	struct connection *connection = context;
 	size_t length = body ? strlen(body) : 0;
 	struct vpc_cni_header header = {VPC_CNI_MAGIC, code, length, mtu};
+	measure(connection, code);
 	buffer_append(&connection->output, &header, sizeof header);
 	buffer_append(&connection->output, body, length);
 	uv_buf_t bytes = uv_buf_init(connection->output.bytes, connection->output.length);
@@ -82,6 +106,9 @@ static void handle_request(struct connection *connection, const struct vpc_cni_h
 	const char *environment = connection->input.bytes + sizeof *header;
 	uv_timer_stop(&connection->timer);
 	uv_read_stop((uv_stream_t *)&connection->pipe);
+	connection->command = header->code;
+	connection->asked = uv_hrtime();
+	connection->agent->server->adds += connection->command == VPC_CNI_ADD;
 	int code = cni_request_parse(header->code, environment, header->first, environment + header->first, header->second, &request, &error);
 	if (code) {
 		log_event(LOG_WARNING, "cni", "BadRequest", "%s", error.text);

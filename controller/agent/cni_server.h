@@ -13,6 +13,8 @@ typedef void (*cni_reply)(void *context, int code, const char *body, uint32_t mt
 int cni_server_open(struct agent *agent, struct cni_server **ret_server, struct vpc_error *error);
 /* The agent can serve now: takes the queued DELs. */
 void cni_server_take_queue(struct cni_server *server);
+/* ADDs that have not been answered yet. */
+size_t cni_server_adds(const struct cni_server *server);
 
 /* cni_verbs.c: carries out a request; takes over what `request` holds. */
 void cni_perform(struct agent *agent, struct cni_request *request, cni_reply reply, void *context);

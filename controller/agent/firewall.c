@@ -2,6 +2,7 @@
 #include "firewall.h"
 #include "../cleanup.h"
 #include "events.h"
+#include "metrics.h"
 #include "text.h"
 
 #include <errno.h>
@@ -87,6 +88,8 @@ void firewall_keep(struct agent *agent) {
 	if (stands(agent))
 		return;
 	int result = put(agent, &error);
+	if (result == 0)
+		metrics_count(COUNT_REPAIRS, "what=\"firewall\"");
 	tell(agent, result < 0 ? LOG_ERROR : LOG_WARNING, subject_of_node(agent), result < 0 ? "FirewallNotRepaired" : "FirewallRepaired", "%s",
 	    result < 0 ? error.text : "the rule against forged VXLAN (table inet libvpc) had been changed or removed");
 }

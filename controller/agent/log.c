@@ -2,43 +2,105 @@
 #include "log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#define MESSAGE_SIZE 1100
+
+/* A line is built without the heap: what is told last may be that there is no memory. */
+struct line {
+	char bytes[4096]; /* JSON writes a byte as two at most, since control characters are gone */
+	size_t length;
+};
+
 static const char *const NAMES[] = {"detail", "info", "warning", "error"};
 static enum log_level lowest = LOG_INFO;
+static bool as_json;
+static unsigned long counts[LOG_ERROR + 1];
 
 void log_set_level(enum log_level level) {
 	lowest = level;
 }
 
-static size_t write_time(char *line, size_t size) {
+void log_set_json(void) {
+	as_json = true;
+}
+
+const char *log_level_name(enum log_level level) {
+	return NAMES[level];
+}
+
+unsigned long log_count(enum log_level level) {
+	return counts[level];
+}
+
+/* Bytes of the UTF-8 character there (RFC 3629), 0 if there is none. The text is terminated. */
+static int measure_character(const char *text) {
+	const unsigned char *at = (const unsigned char *)text;
+	int more = at[0] < 0x80 ? 0 : at[0] >= 0xc2 && at[0] < 0xe0 ? 1 : (at[0] & 0xf0) == 0xe0 ? 2 : at[0] >= 0xf0 && at[0] < 0xf5 ? 3 : -1;
+	for (int i = 1; i <= more; i++)
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+	bool too_long = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90);
+	bool no_scalar = (at[0] == 0xed && at[1] >= 0xa0) || (at[0] == 0xf4 && at[1] >= 0x90);
+	return too_long || no_scalar ? 0 : more + 1;
+}
+
+static void append(struct line *line, const char *text) {
+	size_t length = strlen(text);
+	memcpy(line->bytes + line->length, text, length);
+	line->length += length;
+}
+
+/* Of at most so many bytes of the text. */
+static void append_clean(struct line *line, const char *text, size_t limit) {
+	for (const char *at = text; *at && (size_t)(at - text) < limit;) {
+		int size = measure_character(at);
+		bool printable = size > 1 || (size == 1 && *at >= ' ' && *at != 0x7f);
+		if (printable && as_json && (*at == '"' || *at == '\\'))
+			line->bytes[line->length++] = '\\';
+		for (int i = 0; i < size && printable; i++)
+			line->bytes[line->length++] = at[i];
+		if (!printable)
+			line->bytes[line->length++] = '?';
+		at += size ? size : 1;
+	}
+}
+
+static void append_time(struct line *line) {
 	struct timespec now;
 	struct tm utc;
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
-	size_t length = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &utc);
-	return length + snprintf(line + length, size - length, ".%03ldZ", now.tv_nsec / 1000000);
+	line->length += strftime(line->bytes + line->length, 32, "%Y-%m-%dT%H:%M:%S", &utc);
+	line->length += sprintf(line->bytes + line->length, ".%03ldZ", now.tv_nsec / 1000000);
 }
 
 void log_event(enum log_level level, const char *object, const char *reason, const char *format, ...) {
+	counts[level]++;
 	if (level < lowest)
 		return;
-	char line[1536];
-	size_t length = write_time(line, sizeof line);
-	length += snprintf(line + length, 600, " %s %.500s %.60s: ", NAMES[level], object, reason);
+	char message[MESSAGE_SIZE];
+	struct line line;
+	line.length = 0; /* the bytes are not cleared */
 	va_list arguments;
 	va_start(arguments, format);
-	int message = vsnprintf(line + length, sizeof line - length - 1, format, arguments);
+	vsnprintf(message, sizeof message, format, arguments);
 	va_end(arguments);
-	length += message < 0 ? 0 : (size_t)message;
-	if (length > sizeof line - 2)
-		length = sizeof line - 2;
-	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-			line[i] = '?';
-	line[length] = '\n';
-	if (write(STDERR_FILENO, line, length + 1) < 0)
+	append(&line, as_json ? "{\"time\":\"" : "");
+	append_time(&line);
+	append(&line, as_json ? "\",\"level\":\"" : " ");
+	append(&line, NAMES[level]);
+	append(&line, as_json ? "\",\"object\":\"" : " ");
+	append_clean(&line, object, 500);
+	append(&line, as_json ? "\",\"reason\":\"" : " ");
+	append_clean(&line, reason, 60);
+	append(&line, as_json ? "\",\"message\":\"" : ": ");
+	append_clean(&line, message, MESSAGE_SIZE);
+	append(&line, as_json ? "\"}\n" : "\n");
+	if (write(STDERR_FILENO, line.bytes, line.length) < 0)
 		return; /* nowhere else to tell it */
 }

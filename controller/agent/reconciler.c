@@ -9,6 +9,7 @@
 #include "links.h"
 #include "local_addresses.h"
 #include "log.h"
+#include "metrics.h"
 #include "networks.h"
 #include "node.h"
 #include "publisher.h"
@@ -272,11 +273,15 @@ int reconciler_retire(struct reconciler *reconciler, struct record *record, stru
 
 int reconciler_attach(struct reconciler *reconciler, struct record *record, struct vpc_timing *ret_timing, struct vpc_error *error) {
 	struct agent *agent = reconciler->agent;
-	int result = vpc_datapath_put_pod(agent->datapath, &record->pod, ret_timing, error);
+	struct vpc_timing timing = {0};
+	int result = vpc_datapath_put_pod(agent->datapath, &record->pod, &timing, error);
 	if (result < 0) {
 		close_pod(agent, record);
 		return result;
 	}
+	if (ret_timing)
+		*ret_timing = timing;
+	metrics_observe(TIME_INJECTION, timing.total / 1e9);
 	record->attached = true;
 	applied_of(reconciler, record->pod.encapsulation, record->pod.network_id)->used = false;
 	apply_network(reconciler, record);
@@ -355,6 +360,8 @@ static void check_record(struct reconciler *reconciler, struct record *record) {
 	}
 	record->attached = true;
 	if (repair)
+		metrics_count(COUNT_REPAIRS, "what=\"pod\"");
+	if (repair)
 		tell(agent, LOG_INFO, subject_of_record(record), "PodRepaired", "VPC %s, interface %u", record->vpc_name, record->pod.ifindex);
 	else
 		log_event(LOG_INFO, record->name, "PodKept", "VPC %s, interface %u", record->vpc_name, record->pod.ifindex);
@@ -417,6 +424,7 @@ static void look_soon(uv_timer_t *timer) {
 	struct agent *agent = reconciler->agent;
 	if (!agent->synced || agent->options.no_datapath)
 		return;
+	uint64_t started = uv_hrtime();
 	bool open = open_datapath(reconciler);
 	node_tell_conditions(agent);
 	if (!open)
@@ -424,6 +432,7 @@ static void look_soon(uv_timer_t *timer) {
 	apply_node_addresses(reconciler);
 	apply_nodes(reconciler);
 	apply_networks(reconciler);
+	metrics_observe(TIME_RECONCILE, (uv_hrtime() - started) / 1e9);
 	agent_tell_ready(agent);
 }
 
@@ -454,7 +463,9 @@ static void look_often(uv_timer_t *timer) {
 		int repairs = vpc_datapath_repair(agent->datapath, &error);
 		if (repairs < 0)
 			complain_of_node(agent, "NodeNotRepaired", &error);
-		else if (repairs > 0)
+		for (int i = 0; i < repairs; i++)
+			metrics_count(COUNT_REPAIRS, "what=\"node\"");
+		if (repairs > 0)
 			tell(agent, LOG_WARNING, subject_of_node(agent), "NodeRepaired",
 			    "%d of the node's programs and pins had been removed or displaced", repairs);
 		if (vpc_datapath_sweep(agent->datapath, SWEEP_FLOWS, &error) < 0)

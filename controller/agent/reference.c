@@ -2,6 +2,7 @@
 #include "reference.h"
 #include "../cleanup.h"
 #include "config.h"
+#include "metrics.h"
 #include "schema.h"
 
 #include <errno.h>
@@ -80,9 +81,10 @@ static void print_config(FILE *file) {
 }
 
 int reference_print(FILE *file) {
-	fputs("<!-- SPDX-License-Identifier: Apache-2.0 -->\n<!-- Made by vpc-controller --reference -->\n# Objects and their fields\n", file);
+	fputs("<!-- SPDX-License-Identifier: Apache-2.0 -->\n<!-- Made by vpc-controller --reference -->\n# Objects, settings and metrics\n", file);
 	for (size_t i = 0; i < COUNT_OF(KINDS_SHOWN); i++)
 		print_kind(file, KINDS_SHOWN[i].kind, KINDS_SHOWN[i].text);
 	print_config(file);
+	metrics_print_reference(file);
 	return fflush(file) || ferror(file) ? -EIO : 0;
 }

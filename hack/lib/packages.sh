@@ -22,6 +22,7 @@ build  libuv1-dev                 the agent's event loop
 build  libyaml-dev                manifests
 build  libcurl4-openssl-dev       requests to the Kubernetes API
 build  libcjson-dev               JSON of the agent and vpcctl
+build  libwebsockets-dev          health, readiness and metrics of the agent
 build  libcmocka-dev              C tests
 demo   iproute2                   namespaces, veths, bridges
 demo   nftables                   reads the firewall rule back
@@ -41,6 +42,7 @@ test   clang-tidy                 C sources
 test   ?libclang-rt-dev           libFuzzer and the sanitizers of clang
 test   binutils                   nm, for the archive's symbols
 test   python3-jsonschema         documents of vpcctl against their schemas
+test   python3-prometheus-client  parses the metrics
 test   openssl                    certificates of API servers in tests
 test   curl                       asks whether they are ready
 test   mandoc                     the man page
