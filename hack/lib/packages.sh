@@ -42,6 +42,7 @@ test   clang-tidy                 C sources
 test   ?libclang-rt-dev           libFuzzer and the sanitizers of clang
 test   binutils                   nm, for the archive's symbols
 test   python3-jsonschema         documents of vpcctl against their schemas
+test   python3-yaml               the manifests in deploy/
 test   python3-prometheus-client  parses the metrics
 test   openssl                    certificates of API servers in tests
 test   curl                       asks whether they are ready
