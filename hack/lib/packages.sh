@@ -65,6 +65,14 @@ kernels cpio                      what a machine boots with
 kernels kmod                      which module needs which
 kernels debian-archive-keyring    the signatures of Debian's kernels
 kernels jq                        which tests there are
+kind   debootstrap                 the Debian that nodes and their Docker are made of
+kind   debian-archive-keyring      its packages' signatures
+kind   jq                          JSON in scripts
+kind   gcc                         the pause command of Pods
+kind   libc6-dev                   the same
+kind   procps                      pgrep
+kind   util-linux                  namespaces
+kind   busybox-static              what runs in the Pods of tests
 "
 
 is_installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
