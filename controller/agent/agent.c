@@ -37,8 +37,6 @@ const struct object *agent_find_vpc(const struct agent *agent, const char *uid) 
 static void wake_all(struct agent *agent) {
 	if (!agent->synced)
 		return;
-	allocator_wake(agent->allocator);
-	publisher_wake(agent->publisher);
 	reconciler_wake(agent->reconciler);
 	uv_timer_start(&agent->wake, agent->on_wake, 0, 0);
 }
@@ -51,8 +49,13 @@ static void note_event(void *context, enum source_event event, const struct obje
 	_cleanup_(free_memory) char *key = short_key(object->kind, object->metadata.namespace, object->metadata.name);
 	const struct object *before = event == SOURCE_DELETED ? table_remove(table, key) : table_put(table, key, object_ref(object));
 	object_unref(before);
-	if (object->kind == KIND_CONFIG && agent->synced)
+	allocator_note(agent->allocator, event, object);
+	publisher_note(agent->publisher, object);
+	counts_note(agent->counts, object);
+	if (object->kind == KIND_CONFIG && agent->synced) {
 		settings_take(agent);
+		allocator_wake(agent->allocator);
+	}
 	wake_all(agent);
 }
 
@@ -62,6 +65,9 @@ static void note_synced(void *context) {
 	settings_take(agent);
 	log_event(LOG_INFO, "agent", "Synced", "%zu VPCs, %zu Pods, %zu identifiers", agent->objects[KIND_VPC].count,
 	    agent->objects[KIND_POD].count, agent->objects[KIND_NETWORK_ID].count);
+	allocator_wake(agent->allocator);
+	publisher_wake(agent->publisher);
+	counts_wake(agent->counts);
 	wake_all(agent);
 	agent_tell_ready(agent);
 }

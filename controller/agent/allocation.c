@@ -55,6 +55,15 @@ uint32_t rendezvous_rank(const char *uid, const char *node, const struct table *
 	return rank;
 }
 
+uint32_t rank_patience(uint32_t rank, uint32_t step) {
+	uint32_t patience = 0;
+	for (uint32_t span = 16; rank > span; span *= 2, step /= 2) {
+		patience += span * step;
+		rank -= span;
+	}
+	return patience + rank * step;
+}
+
 static const struct object *find_claim(const struct table *claims, enum vpc_encapsulation encapsulation, uint32_t id) {
 	char name[20];
 	return table_get(claims, claim_name(encapsulation, id, name));
@@ -121,29 +130,37 @@ static void decide_pinned(struct decision *decision, const struct object *vpc, c
 		decide_on(decision, vpc, find_claim(claims, decision->encapsulation, id), id);
 }
 
-/* A claim that this VPC has already: the lowest, so that all agents choose the same. */
-static const struct object *own_claim(
-    const struct object *vpc, enum vpc_encapsulation encapsulation, const struct table *claims, uint32_t *ret_id) {
+static uint32_t claim_id(const char *name) {
+	const char *dash = strchr(name, '-');
+	return dash ? strtoul(dash + 1, NULL, 10) : 0;
+}
+
+static enum vpc_encapsulation claim_encapsulation(const char *name) {
+	return strncmp(name, "vlan-", 5) ? VPC_VXLAN : VPC_VLAN;
+}
+
+int claim_compare(const char *left, const char *right) {
+	uint32_t a = claim_id(left), b = claim_id(right);
+	int order = (int)claim_encapsulation(left) - (int)claim_encapsulation(right);
+	return order ? order : (a > b) - (a < b);
+}
+
+const struct object *allocation_own_claim(const struct table *claims, const char *vpc_uid) {
 	const struct object *best = NULL;
 	TABLE_EACH(claims, entry) {
 		const struct object *claim = entry->value;
-		const char *dash = strchr(entry->key, '-');
-		uint32_t id = dash ? strtoul(dash + 1, NULL, 10) : 0;
-		if (id && is_own(claim, vpc) && encapsulation_of(strncmp(entry->key, "vlan-", 5) ? "vxlan" : "vlan") == encapsulation &&
-		    (!best || id < *ret_id)) {
+		if (!strcmp(claim->network_id.vpc_uid, vpc_uid) && (!best || claim_compare(entry->key, best->metadata.name) < 0))
 			best = claim;
-			*ret_id = id;
-		}
 	}
 	return best;
 }
 
-static void decide_chosen(struct decision *decision, const struct object *vpc, const struct config *config, const struct table *claims) {
+static void decide_chosen(struct decision *decision, const struct object *vpc, const struct config *config, const struct table *claims,
+    const struct object *own) {
 	bool vlan = decision->encapsulation == VPC_VLAN;
 	uint32_t first = vlan ? config->vlan_first : config->vni_first, last = vlan ? config->vlan_last : config->vni_last, id = 0;
-	const struct object *own = own_claim(vpc, decision->encapsulation, claims, &id);
-	if (own) {
-		decide_on(decision, vpc, own, id);
+	if (own && claim_encapsulation(own->metadata.name) == decision->encapsulation) {
+		decide_on(decision, vpc, own, claim_id(own->metadata.name));
 		return;
 	}
 	if (vlan && !last) {
@@ -161,12 +178,13 @@ static void decide_chosen(struct decision *decision, const struct object *vpc, c
 	    encapsulation_text(decision->encapsulation), first, last);
 }
 
-void allocation_decide(const struct object *vpc, const struct config *config, const struct table *claims, struct decision *ret_decision) {
+void allocation_decide(const struct object *vpc, const struct config *config, const struct table *claims, const struct object *own,
+    struct decision *ret_decision) {
 	*ret_decision = (struct decision){.encapsulation = encapsulation_of(vpc->vpc.encapsulation)};
 	if (vpc->vpc.status.id)
 		decide_recorded(ret_decision, vpc, claims);
 	else if (vpc->vpc.id)
 		decide_pinned(ret_decision, vpc, config, claims);
 	else
-		decide_chosen(ret_decision, vpc, config, claims);
+		decide_chosen(ret_decision, vpc, config, claims, own);
 }

@@ -25,8 +25,13 @@ struct decision {
 	char message[256];
 };
 
-/* claims: NetworkID objects by name. */
-void allocation_decide(const struct object *vpc, const struct config *config, const struct table *claims, struct decision *ret_decision);
+/* claims: NetworkID objects by name. own: a claim that this VPC has already, the first of claim_compare; NULL if there is none. */
+void allocation_decide(const struct object *vpc, const struct config *config, const struct table *claims, const struct object *own,
+    struct decision *ret_decision);
+/* The first of all claims of the VPC of that UID, or NULL. */
+const struct object *allocation_own_claim(const struct table *claims, const char *vpc_uid);
+/* By encapsulation, then by identifier: like strcmp. All agents choose the same of several by it. */
+int claim_compare(const char *left, const char *right);
 
 /* "vxlan-4097"; buffer: 20 bytes. Returns it. */
 const char *claim_name(enum vpc_encapsulation encapsulation, uint32_t id, char buffer[20]);
@@ -45,5 +50,10 @@ uint32_t probe(const char *uid, uint32_t first, uint32_t count, uint32_t index);
 uint64_t rendezvous_weight(const char *uid, const char *node);
 /* How many of the nodes come before this one for the VPC (rendezvous hashing). nodes: Node objects by name. */
 uint32_t rendezvous_rank(const char *uid, const char *node, const struct table *nodes);
+/*
+ * How long one of that rank waits for those before it, `step` for each of the first sixteen, then for each of the next 32
+ * half of it, and so on: also where most of 5,000 nodes have no agent yet somebody's turn comes soon.
+ */
+uint32_t rank_patience(uint32_t rank, uint32_t step);
 
 #endif

@@ -3,147 +3,166 @@
 #include "allocation.h"
 #include "../cleanup.h"
 #include "log.h"
+#include "queue.h"
 #include "text.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define LOOK_MS 2000
+#define SETTLE_MS 2000
 #define WRITE_MS 10000 /* between two writes of one VPC's counts */
-#define ASK_MS 30000   /* between two live looks at a VPC of which this node has no Pods */
+#define ASK_MS 300000  /* between two live looks at a VPC of which this node knows no Pods */
+#define RANK_MS 20000  /* each node that comes before this one has so much time to write */
+#define BACKOFF_FIRST_MS 1000
+#define BACKOFF_LAST_MS 60000
 
 struct counts {
 	struct agent *agent;
-	uv_timer_t often;
-	struct table writes; /* UID of the VPC to struct write */
+	struct queue *queue; /* of UIDs of VPCs */
+	struct table wrong;  /* by the same: struct wrong */
 };
 
-/* What this node wrote last of a VPC. */
-struct write {
+/* A VPC whose status is not as this node counts. */
+struct wrong {
 	struct counts *counts;
 	char *uid;
-	bool busy;
-	uint64_t not_before;
-	size_t users; /* VPCEndpoints with Pods that a live look has counted */
+	uint64_t since; /* uv_now */
+	size_t users;   /* VPCEndpoints with Pods that a live look has counted */
+	bool was_near;  /* VPCEndpoints of it were known here until now */
 };
 
 struct count {
 	const char *uid;
+	uint64_t own_weight;
 	int64_t pods, nodes;
-	const char *first_node; /* of the highest hash */
+	uint32_t before; /* nodes that come before this one */
+	bool is_here;    /* this node has Pods of it */
 };
 
-static void add_endpoints(void *context, const struct object *object) {
-	struct count *count = context;
+static struct wrong *wrong_of(struct counts *counts, const char *uid) {
+	struct wrong *wrong = table_get(&counts->wrong, uid);
+	if (wrong)
+		return wrong;
+	wrong = allocate(sizeof *wrong);
+	*wrong = (struct wrong){.counts = counts, .uid = duplicate(uid), .since = uv_now(&counts->agent->loop)};
+	table_put(&counts->wrong, uid, wrong);
+	return wrong;
+}
+
+static void drop_wrong(struct counts *counts, const char *uid) {
+	struct wrong *wrong = table_remove(&counts->wrong, uid);
+	if (!wrong)
+		return;
+	free(wrong->uid);
+	free(wrong);
+}
+
+static void add_endpoints(const struct agent *agent, struct count *count, const struct object *object) {
 	const struct endpoints_object *endpoints = &object->endpoints;
-	if (strcmp(endpoints->vpc_uid, count->uid) || !endpoints->pods.count)
+	if (!endpoints->pods.count || strcmp(endpoints->vpc_uid, count->uid))
 		return;
 	count->pods += endpoints->pods.count;
 	count->nodes++;
-	if (!count->first_node || rendezvous_weight(count->uid, endpoints->node) > rendezvous_weight(count->uid, count->first_node))
-		count->first_node = endpoints->node;
+	if (!strcmp(endpoints->node, agent->options.node))
+		count->is_here = true;
+	else if (rendezvous_weight(count->uid, endpoints->node) > count->own_weight)
+		count->before++;
 }
 
 static void note_written(void *context, int result, const struct object *object, const struct vpc_error *error) {
-	struct write *write = context;
+	struct wrong *wrong = context;
+	struct queue *queue = wrong->counts->queue;
 	(void)object;
-	write->busy = false;
-	if (result < 0 && result != -EAGAIN && result != -ENOENT) /* on a race the next look writes */
+	bool raced = result == -EAGAIN || result == -ENOENT; /* the next look decides anew */
+	if (result < 0 && !raced)
 		log_event(LOG_WARNING, "counts", "StatusNotWritten", "%s", error->text);
+	queue_done(queue, wrong->uid, raced ? 0 : result);
+	queue_add(queue, wrong->uid);
 }
 
-static void begin(struct write *write, uint32_t pause) {
-	write->busy = true;
-	write->not_before = uv_now(&write->counts->agent->loop) + pause;
-}
-
-static void write_counts(struct write *write, const struct object *vpc, const struct count *count) {
-	struct source *source = write->counts->agent->source;
+static void write_counts(struct wrong *wrong, const struct object *vpc, const struct count *count) {
+	struct source *source = wrong->counts->agent->source;
 	_cleanup_(object_release) struct object *changed = object_clone(vpc);
 	changed->vpc.status.pods = count->pods;
 	changed->vpc.status.nodes = count->nodes;
-	begin(write, WRITE_MS);
-	source->verbs->update(source, changed, note_written, write);
+	queue_hold(wrong->counts->queue, wrong->uid);
+	queue_pause(wrong->counts->queue, wrong->uid, WRITE_MS);
+	source->verbs->update(source, changed, note_written, wrong);
 }
 
 static void note_user(void *context, const struct object *endpoints) {
-	struct write *write = context;
-	write->users += endpoints->endpoints.pods.count > 0;
+	struct wrong *wrong = context;
+	wrong->users += endpoints->endpoints.pods.count > 0;
 }
 
 static void note_users(void *context, int result, const struct object *object, const struct vpc_error *error) {
-	struct write *write = context;
-	const struct object *vpc = agent_find_vpc(write->counts->agent, write->uid);
-	(void)object, (void)error;
-	write->busy = false;
-	if (result == 0 && !write->users && vpc && (vpc->vpc.status.pods || vpc->vpc.status.nodes))
-		write_counts(write, vpc, &(struct count){.uid = write->uid});
+	struct wrong *wrong = context;
+	const struct object *vpc = agent_find_vpc(wrong->counts->agent, wrong->uid);
+	if (result == 0 && !wrong->users && vpc && (vpc->vpc.status.pods || vpc->vpc.status.nodes))
+		write_counts(wrong, vpc, &(struct count){.uid = wrong->uid});
+	else
+		note_written(context, result, object, error);
 }
 
 /* With no Pods left it is any node's business, and memory may lack what only others have: the source is asked. */
-static void look_for_users(struct write *write) {
-	struct agent *agent = write->counts->agent;
-	if (rendezvous_rank(write->uid, agent->options.node, &agent->objects[KIND_NODE]) != 0)
+static void look_for_users(struct wrong *wrong) {
+	struct agent *agent = wrong->counts->agent;
+	if (!wrong->was_near && rendezvous_rank(wrong->uid, agent->options.node, &agent->objects[KIND_NODE]) != 0)
 		return;
-	write->users = 0;
-	begin(write, ASK_MS);
-	agent->source->verbs->list(agent->source, KIND_ENDPOINTS, UID_LABEL, write->uid, note_user, note_users, write);
+	wrong->was_near = false;
+	wrong->users = 0;
+	queue_hold(wrong->counts->queue, wrong->uid);
+	queue_pause(wrong->counts->queue, wrong->uid, ASK_MS);
+	agent->source->verbs->list(agent->source, KIND_ENDPOINTS, UID_LABEL, wrong->uid, note_user, note_users, wrong);
 }
 
-static void look_at(struct counts *counts, const struct object *vpc) {
+/* A node that should write and does not may be down: the next one writes then. */
+static void write_in_turn(struct wrong *wrong, const struct object *vpc, const struct count *count) {
+	uint64_t now = uv_now(&wrong->counts->agent->loop), turn = wrong->since + (uint64_t)count->before * RANK_MS;
+	if (now >= turn)
+		write_counts(wrong, vpc, count);
+	else
+		queue_add_after(wrong->counts->queue, wrong->uid, turn - now);
+}
+
+static void look(void *context, const char *uid) {
+	struct counts *counts = context;
 	struct agent *agent = counts->agent;
-	struct count count = {.uid = vpc->metadata.uid};
-	struct write *write = table_get(&counts->writes, count.uid);
-	TABLE_EACH(&agent->objects[KIND_ENDPOINTS], entry)
-	add_endpoints(&count, entry->value);
-	if ((count.pods == vpc->vpc.status.pods && count.nodes == vpc->vpc.status.nodes) ||
-	    (write && (write->busy || uv_now(&agent->loop) < write->not_before)))
-		return;
-	if (!write) {
-		write = allocate(sizeof *write);
-		*write = (struct write){.counts = counts, .uid = duplicate(count.uid)};
-		table_put(&counts->writes, count.uid, write);
-	}
-	if (!count.first_node)
-		look_for_users(write);
-	else if (!strcmp(count.first_node, agent->options.node))
-		write_counts(write, vpc, &count);
-}
-
-static void drop_old_writes(struct counts *counts) {
-	for (bool again = true; again;) {
-		again = false;
-		TABLE_EACH(&counts->writes, entry) {
-			struct write *write = entry->value;
-			if (write->busy || agent_find_vpc(counts->agent, entry->key))
-				continue;
-			table_remove(&counts->writes, write->uid);
-			free(write->uid);
-			free(write);
-			again = true;
-			break;
-		}
-	}
-}
-
-static void look_often(uv_timer_t *timer) {
-	struct counts *counts = timer->data;
-	struct agent *agent = counts->agent;
+	const struct object *vpc = agent_find_vpc(agent, uid);
+	struct count count = {.uid = uid, .own_weight = rendezvous_weight(uid, agent->options.node)};
 	if (!agent->synced)
+		return; /* counts_wake comes then */
+	TABLE_EACH(&agent->objects[KIND_ENDPOINTS], entry)
+	add_endpoints(agent, &count, entry->value);
+	if (!vpc || (count.pods == vpc->vpc.status.pods && count.nodes == vpc->vpc.status.nodes))
+		drop_wrong(counts, uid);
+	else if (count.is_here)
+		write_in_turn(wrong_of(counts, uid), vpc, &count);
+	else if (!count.nodes)
+		look_for_users(wrong_of(counts, uid));
+}
+
+void counts_note(struct counts *counts, const struct object *object) {
+	if (!counts)
 		return;
-	TABLE_EACH(&agent->objects[KIND_VPC], entry) {
-		const struct object *vpc = entry->value;
-		if (vpc->metadata.uid)
-			look_at(counts, vpc);
+	if (object->kind == KIND_VPC && object->metadata.uid) {
+		queue_add(counts->queue, object->metadata.uid);
+	} else if (object->kind == KIND_ENDPOINTS) {
+		wrong_of(counts, object->endpoints.vpc_uid)->was_near = true;
+		queue_add(counts->queue, object->endpoints.vpc_uid);
 	}
-	drop_old_writes(counts);
+}
+
+void counts_wake(struct counts *counts) {
+	TABLE_EACH(&counts->agent->objects[KIND_VPC], entry)
+	counts_note(counts, entry->value);
 }
 
 struct counts *counts_open(struct agent *agent) {
 	struct counts *counts = allocate(sizeof *counts);
+	struct queue_options options = {
+	    .settle = SETTLE_MS, .backoff_first = BACKOFF_FIRST_MS, .backoff_last = BACKOFF_LAST_MS, .work = look, .context = counts};
 	counts->agent = agent;
-	uv_timer_init(&agent->loop, &counts->often);
-	counts->often.data = counts;
-	uv_timer_start(&counts->often, look_often, LOOK_MS, LOOK_MS);
+	counts->queue = queue_open(&agent->loop, &options);
 	return counts;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "events.h"
 #include "../cleanup.h"
+#include "queue.h"
 #include "text.h"
 
 #include <errno.h>
@@ -10,7 +11,9 @@
 #include <time.h>
 
 #define SETTLE_MS 20 /* no ADD waits behind an Event */
-#define TICK_MS 1000
+#define TICK_MS 10000
+#define BACKOFF_FIRST_MS 1000
+#define BACKOFF_LAST_MS 60000
 #define REPEAT_MS 30000  /* an Event that comes again and again is written so often */
 #define FORGET_MS 600000 /* one that does not come again is no longer counted */
 #define MOST_EVENTS 512
@@ -20,16 +23,17 @@
 struct note {
 	struct events *events;
 	struct object *event; /* as it shall be written; its UID and version as the source has it */
+	char *key;
 	bool busy, fresh, exists, counted; /* counted: what an earlier run counted is in it */
 	bool is_others;                    /* another node told of it first, and goes on telling */
-	uint64_t told_at, written_at; /* uv_now */
+	uint64_t told_at;                  /* uv_now */
 };
 
 struct events {
 	struct agent *agent;
-	uv_timer_t soon, tick;
-	struct table notes; /* "namespace/name" of the Event to struct note */
-	unsigned budget;
+	uv_timer_t tick;
+	struct queue *queue; /* of "namespace/name" of Events */
+	struct table notes;  /* by the same: struct note */
 };
 
 struct subject subject_of(const struct object *object) {
@@ -73,9 +77,9 @@ static struct object *make_event(const struct agent *agent, const struct subject
 }
 
 static void drop_note(struct events *events, struct note *note) {
-	_cleanup_(free_memory) char *key = format_text("%s/%s", note->event->metadata.namespace, note->event->metadata.name);
-	table_remove(&events->notes, key);
+	table_remove(&events->notes, note->key);
 	object_unref(note->event);
+	free(note->key);
 	free(note);
 }
 
@@ -102,12 +106,11 @@ static struct note *note_of(struct events *events, const struct subject *subject
 		drop_note(events, old);
 	note = allocate(sizeof *note);
 	note->events = events;
+	note->key = duplicate(key);
 	note->event = make_event(events->agent, subject, name, namespace, reason);
 	table_put(&events->notes, key, note);
 	return note;
 }
-
-static void wake(struct events *events);
 
 static void count_one(struct events *events, enum log_level level, const struct subject *subject, const char *reason, const char *message) {
 	char now[32];
@@ -122,7 +125,7 @@ static void count_one(struct events *events, enum log_level level, const struct 
 	event->count++;
 	note->fresh = true;
 	note->told_at = uv_now(&events->agent->loop);
-	wake(events);
+	queue_add(events->queue, note->key);
 }
 
 void tell(const struct agent *agent, enum log_level level, struct subject subject, const char *reason, const char *format, ...) {
@@ -154,19 +157,25 @@ static void take_over(struct note *note, const struct object *object, bool earli
 	if (object->event.first)
 		set_text(&event->first, object->event.first);
 	note->fresh = true;
-	note->written_at = 0;
+}
+
+/* Negative: again after a backoff, unless the server will never take it. */
+static void end(struct note *note, int result) {
+	note->busy = false;
+	note->fresh |= result < 0 && result != -EINVAL;
+	queue_done(note->events->queue, note->key, note->fresh ? result : 0);
 }
 
 static void note_read(void *context, int result, const struct object *object, const struct vpc_error *error) {
 	struct note *note = context;
 	(void)error;
-	note->busy = false;
 	if (result == 0)
 		take_over(note, object, true);
 	else
 		note->exists = false;
-	note->fresh = true;
-	wake(note->events);
+	note->fresh |= !note->is_others;
+	end(note, 0);
+	queue_add(note->events->queue, note->key);
 }
 
 static void note_written(void *context, int result, const struct object *object, const struct vpc_error *error) {
@@ -177,21 +186,33 @@ static void note_written(void *context, int result, const struct object *object,
 		source->verbs->get(source, KIND_EVENT, metadata->namespace, metadata->name, note_read, note);
 		return;
 	}
-	note->busy = false;
 	if (result == 0)
 		take_over(note, object, false);
 	else if (result == -ENOENT)
-		note->exists = false; /* expired */
+		note->exists = false, note->fresh = true; /* expired: made anew */
 	else
 		log_event(LOG_DETAIL, metadata->name, "EventNotWritten", "%s", error->text);
+	if (result == 0)
+		queue_pause(note->events->queue, note->key, REPEAT_MS);
+	end(note, result == -ENOENT ? 0 : result);
+	if (result == -ENOENT)
+		queue_add(note->events->queue, note->key);
 }
 
-static void write_note(struct note *note, uint64_t now) {
-	struct source *source = note->events->agent->source;
+static void look(void *context, const char *key) {
+	struct events *events = context;
+	struct source *source = events->agent->source;
+	struct note *note = table_get(&events->notes, key);
+	if (!note || !note->fresh || note->is_others)
+		return;
+	if (!events->agent->synced) {
+		queue_add_after(events->queue, key, BACKOFF_FIRST_MS);
+		return;
+	}
 	struct object *object = object_clone(note->event);
 	note->busy = true;
 	note->fresh = false;
-	note->written_at = now ? now : 1;
+	queue_hold(events->queue, key);
 	if (note->exists)
 		source->verbs->update(source, object, note_written, note);
 	else
@@ -199,46 +220,27 @@ static void write_note(struct note *note, uint64_t now) {
 	object_unref(object);
 }
 
-static void write_due(struct events *events) {
-	uint64_t now = uv_now(&events->agent->loop);
-	if (!events->agent->synced)
-		return;
-	TABLE_EACH(&events->notes, entry) {
-		struct note *note = entry->value;
-		bool due = note->fresh && !note->busy && !note->is_others && (!note->written_at || now >= note->written_at + REPEAT_MS);
-		if (!due || !events->budget)
-			continue;
-		events->budget--;
-		write_note(note, now);
-	}
-}
-
-static void look_soon(uv_timer_t *timer) {
-	write_due(timer->data);
-}
-
 static void look_often(uv_timer_t *timer) {
 	struct events *events = timer->data;
-	uint64_t now = uv_now(&events->agent->loop);
-	events->budget = MOST_AT_ONCE;
-	struct note *old = oldest(events);
-	if (old && !old->fresh && now >= old->told_at + FORGET_MS)
+	for (struct note *old; (old = oldest(events));) {
+		if (old->fresh || uv_now(&events->agent->loop) < old->told_at + FORGET_MS)
+			return;
 		drop_note(events, old);
-	write_due(events);
-}
-
-static void wake(struct events *events) {
-	if (!uv_is_active((uv_handle_t *)&events->soon))
-		uv_timer_start(&events->soon, look_soon, SETTLE_MS, 0);
+	}
 }
 
 struct events *events_open(struct agent *agent) {
 	struct events *events = allocate(sizeof *events);
+	struct queue_options options = {.settle = SETTLE_MS,
+	    .backoff_first = BACKOFF_FIRST_MS,
+	    .backoff_last = BACKOFF_LAST_MS,
+	    .most = MOST_AT_ONCE,
+	    .work = look,
+	    .context = events};
 	events->agent = agent;
-	events->budget = MOST_AT_ONCE;
-	uv_timer_init(&agent->loop, &events->soon);
+	events->queue = queue_open(&agent->loop, &options);
 	uv_timer_init(&agent->loop, &events->tick);
-	events->soon.data = events->tick.data = events;
+	events->tick.data = events;
 	uv_timer_start(&events->tick, look_often, TICK_MS, TICK_MS);
 	return events;
 }

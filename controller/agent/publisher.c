@@ -4,14 +4,18 @@
 #include "allocation.h"
 #include "../cleanup.h"
 #include "log.h"
+#include "queue.h"
 #include "text.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_MS 1000
+#define BACKOFF_FIRST_MS 500
+#define BACKOFF_LAST_MS 8000
 #define SETTLE_MS 20 /* Pods that come together are published together */
+#define ROUND ""     /* the key of a look at all records and objects, for VPCs that are not published yet, or no longer */
+#define ROUND_MS 30000
 /* Of many Pods that takes its time, so it rests in proportion: else every few ADDs one would wait behind it. */
 #define REST_FACTOR 100
 #define LONGEST_REST_MS 200
@@ -23,15 +27,13 @@ struct publication {
 	enum vpc_encapsulation encapsulation;
 	uint32_t id;
 	unsigned reservations;
-	bool busy, deleting;
-	uint64_t not_before; /* uv_now of the next try after a failure */
+	bool deleting;
 };
 
 struct publisher {
 	struct agent *agent;
-	uv_timer_t soon, often;
-	uint64_t rests_until; /* uv_now */
-	struct table publications; /* UID of the VPC to struct publication */
+	struct queue *queue;       /* of UIDs of VPCs */
+	struct table publications; /* by the same */
 };
 
 static struct publication *add_publication(
@@ -129,45 +131,62 @@ static bool is_used(const struct publication *publication) {
 
 static void note_answer(void *context, int result, const struct object *object, const struct vpc_error *error) {
 	struct publication *publication = context;
+	struct queue *queue = publication->publisher->queue;
 	(void)object;
-	publication->busy = publication->deleting = false;
-	if (result < 0 && result != -ENOENT) {
-		log_event(LOG_WARNING, publication->object_name, "NotPublished", "%s", error->text);
-		publication->not_before = uv_now(&publication->publisher->agent->loop) + RETRY_MS;
-	}
-	publisher_wake(publication->publisher);
+	publication->deleting = false;
+	if (result < 0 && result != -ENOENT)
+		log_event(queue_failures(queue, publication->vpc_uid) ? LOG_DETAIL : LOG_WARNING, publication->object_name, "NotPublished",
+		    "%s; trying again", error->text);
+	queue_done(queue, publication->vpc_uid, result == -ENOENT ? 0 : result);
+	queue_add(queue, publication->vpc_uid);
+}
+
+/* Another state stands there than memory has: a live read brings it, the next look decides on it. */
+static void look_again(void *context, int result, const struct object *object, const struct vpc_error *error) {
+	struct publication *publication = context;
+	struct source *source = publication->publisher->agent->source;
+	if (result == -EEXIST || result == -EAGAIN)
+		source->verbs->get(source, KIND_ENDPOINTS, NULL, publication->object_name, note_answer, publication);
+	else
+		note_answer(context, result, object, error);
 }
 
 static void write_publication(struct publication *publication, const struct object *existing) {
-	struct source *source = publication->publisher->agent->source;
+	struct publisher *publisher = publication->publisher;
+	struct source *source = publisher->agent->source;
 	struct object *wanted = wanted_object(publication);
 	if (!existing) {
-		publication->busy = true;
-		source->verbs->create(source, wanted, note_answer, publication);
+		queue_hold(publisher->queue, publication->vpc_uid);
+		source->verbs->create(source, wanted, look_again, publication);
 	} else if (object_spec_hash(existing) != object_spec_hash(wanted)) {
 		set_text(&wanted->metadata.uid, existing->metadata.uid);
 		set_text(&wanted->metadata.resource_version, existing->metadata.resource_version);
-		publication->busy = true;
-		source->verbs->update(source, wanted, note_answer, publication);
+		queue_hold(publisher->queue, publication->vpc_uid);
+		source->verbs->update(source, wanted, look_again, publication);
 	}
 	object_unref(wanted);
 }
 
-/* True if the publication is done with and can be forgotten. */
-static bool look_at(struct publication *publication) {
-	struct agent *agent = publication->publisher->agent;
-	if (publication->busy || uv_now(&agent->loop) < publication->not_before)
-		return false;
-	const struct object *existing = agent_find(agent, KIND_ENDPOINTS, NULL, publication->object_name);
+static void forget(struct publication *publication) {
+	struct publisher *publisher = publication->publisher;
+	publisher->agent->source->verbs->follow(publisher->agent->source, publication->vpc_uid, false);
+	table_remove(&publisher->publications, publication->vpc_uid);
+	free_publication(publication);
+}
+
+static void look_at(struct publication *publication) {
+	struct publisher *publisher = publication->publisher;
+	struct source *source = publisher->agent->source;
+	const struct object *existing = agent_find(publisher->agent, KIND_ENDPOINTS, NULL, publication->object_name);
 	if (is_used(publication)) {
 		write_publication(publication, existing);
-		return false;
+	} else if (existing) {
+		publication->deleting = true;
+		queue_hold(publisher->queue, publication->vpc_uid);
+		source->verbs->delete (source, existing, look_again, publication);
+	} else {
+		forget(publication);
 	}
-	if (!existing)
-		return true;
-	publication->busy = publication->deleting = true;
-	agent->source->verbs->delete (agent->source, existing, note_answer, publication);
-	return false;
 }
 
 /* Objects of this node that an earlier run left, and records that were read from disk. */
@@ -186,49 +205,60 @@ static void add_known(struct publisher *publisher) {
 	}
 }
 
-static void look_at_all(struct publisher *publisher) {
-	struct publication *finished = NULL;
-	add_known(publisher);
-	TABLE_EACH(&publisher->publications, entry)
-	if (look_at(entry->value))
-		finished = entry->value;
-	if (finished) {
-		publisher->agent->source->verbs->follow(publisher->agent->source, finished->vpc_uid, false);
-		table_remove(&publisher->publications, finished->vpc_uid);
-		free_publication(finished);
-		publisher_wake(publisher);
-	}
+static bool is_ready(const struct agent *agent) {
+	/* With records the underlay address must be known, which the datapath brings. */
+	return agent->synced && (agent->datapath || !*agent->not_ready || !agent->records.count);
 }
 
-static void look_and_rest(uv_timer_t *timer) {
-	struct publisher *publisher = timer->data;
+static void look_at_all(struct publisher *publisher) {
+	add_known(publisher);
+	TABLE_EACH(&publisher->publications, entry)
+	queue_add_after(publisher->queue, entry->key, 0);
+	queue_add_after(publisher->queue, ROUND, ROUND_MS);
+}
+
+static void look(void *context, const char *key) {
+	struct publisher *publisher = context;
+	struct publication *publication = table_get(&publisher->publications, key);
 	uint64_t start = uv_hrtime();
-	if (!publisher->agent->synced || (!publisher->agent->datapath && *publisher->agent->not_ready && publisher->agent->records.count))
-		return; /* the underlay address is not known yet */
-	look_at_all(publisher);
+	if (!is_ready(publisher->agent)) {
+		queue_add_after(publisher->queue, key, BACKOFF_FIRST_MS);
+		return;
+	}
+	if (!*key)
+		look_at_all(publisher);
+	else if (publication)
+		look_at(publication);
 	uint64_t rest = (uv_hrtime() - start) * REST_FACTOR / 1000000;
-	publisher->rests_until = uv_now(&publisher->agent->loop) + (rest < LONGEST_REST_MS ? rest : LONGEST_REST_MS);
+	queue_pause(publisher->queue, key, rest < LONGEST_REST_MS ? rest : LONGEST_REST_MS);
 }
 
 void publisher_wake(struct publisher *publisher) {
-	if (!publisher || uv_is_active((uv_handle_t *)&publisher->soon))
+	if (publisher)
+		queue_add(publisher->queue, ROUND);
+}
+
+void publisher_note(struct publisher *publisher, const struct object *object) {
+	const char *node = publisher ? publisher->agent->options.node : NULL;
+	if (!publisher)
 		return;
-	uint64_t now = uv_now(&publisher->agent->loop), rest = publisher->rests_until > now ? publisher->rests_until - now : 0;
-	uv_timer_start(&publisher->soon, look_and_rest, rest > SETTLE_MS ? rest : SETTLE_MS, 0);
+	if ((object->kind == KIND_NODE && !strcmp(object->metadata.name, node)) ||
+	    (object->kind == KIND_ENDPOINTS && !strcmp(object->endpoints.node, node)))
+		queue_add(publisher->queue, ROUND);
 }
 
 void publisher_reserve(struct publisher *publisher, const struct object *vpc, enum vpc_encapsulation encapsulation, uint32_t id) {
 	struct publication *publication = add_publication(publisher, vpc->metadata.uid, vpc->metadata.name, encapsulation, id);
 	publication->reservations++;
 	if (!publisher_exists(publisher, vpc->metadata.uid))
-		look_at(publication);
+		queue_add_after(publisher->queue, vpc->metadata.uid, 0); /* an ADD waits */
 }
 
 void publisher_unreserve(struct publisher *publisher, const char *vpc_uid) {
 	struct publication *publication = table_get(&publisher->publications, vpc_uid);
 	if (publication && publication->reservations)
 		publication->reservations--;
-	publisher_wake(publisher);
+	queue_add(publisher->queue, vpc_uid);
 }
 
 bool publisher_exists(const struct publisher *publisher, const char *vpc_uid) {
@@ -238,10 +268,10 @@ bool publisher_exists(const struct publisher *publisher, const char *vpc_uid) {
 
 struct publisher *publisher_open(struct agent *agent) {
 	struct publisher *publisher = allocate(sizeof *publisher);
+	struct queue_options options = {
+	    .settle = SETTLE_MS, .backoff_first = BACKOFF_FIRST_MS, .backoff_last = BACKOFF_LAST_MS, .work = look, .context = publisher};
 	publisher->agent = agent;
-	uv_timer_init(&agent->loop, &publisher->soon);
-	uv_timer_init(&agent->loop, &publisher->often);
-	publisher->soon.data = publisher->often.data = publisher;
-	uv_timer_start(&publisher->often, look_and_rest, RETRY_MS, RETRY_MS);
+	publisher->queue = queue_open(&agent->loop, &options);
+	queue_add(publisher->queue, ROUND);
 	return publisher;
 }

@@ -15,7 +15,9 @@ void publisher_reserve(struct publisher *publisher, const struct object *vpc, en
 void publisher_unreserve(struct publisher *publisher, const char *vpc_uid);
 /* True once the object exists in the source. */
 bool publisher_exists(const struct publisher *publisher, const char *vpc_uid);
-/* Records or objects changed. */
+/* Records changed. */
 void publisher_wake(struct publisher *publisher);
+/* An object changed, or is gone. */
+void publisher_note(struct publisher *publisher, const struct object *object);
 
 #endif

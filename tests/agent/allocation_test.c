@@ -90,7 +90,7 @@ static void decides(void **state) {
 		add_claims(&claims, CASES[i].others, "b", false);
 		add_claims(&claims, CASES[i].own_tombstone, "r", true);
 
-		allocation_decide(vpc, &config, &claims, &decision);
+		allocation_decide(vpc, &config, &claims, allocation_own_claim(&claims, "r"), &decision);
 		assert_int_equal(decision.kind, CASES[i].kind);
 		if (CASES[i].id)
 			assert_int_equal(decision.id, CASES[i].id);
