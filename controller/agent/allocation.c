@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SCARCE_RANGE 4096 /* identifiers: larger ranges are never looked through as a whole */
+#define SCARCE_FACTOR 4   /* fewer free ones for each VPC that waits are few */
+
 const char *encapsulation_text(enum vpc_encapsulation encapsulation) {
 	return encapsulation == VPC_VLAN ? "vlan" : "vxlan";
 }
@@ -155,36 +158,84 @@ const struct object *allocation_own_claim(const struct table *claims, const char
 	return best;
 }
 
-static void decide_chosen(struct decision *decision, const struct object *vpc, const struct config *config, const struct table *claims,
-    const struct object *own) {
+/* ---- an identifier that nobody asked for by number ---- */
+
+struct range {
+	enum vpc_encapsulation encapsulation;
+	uint32_t first, last;
+};
+
+static bool is_free(const struct range *range, const struct table *claims, uint32_t id) {
+	return !id_is_reserved(range->encapsulation, id) && !find_claim(claims, range->encapsulation, id);
+}
+
+/* A VPC that wants any identifier of that kind, and has not even a claim. */
+static bool is_waiting(const struct object *vpc, enum vpc_encapsulation encapsulation, const struct table *owned) {
+	return vpc->metadata.uid && !vpc->vpc.id && !vpc->vpc.status.id && encapsulation_of(vpc->vpc.encapsulation) == encapsulation &&
+	       !table_get(owned, vpc->metadata.uid);
+}
+
+/*
+ * Where few identifiers are left for those who wait, the n-th of them by UID gets the n-th that is free: else all would try
+ * for each one that becomes free. False: there are enough. *ret_id: 0 if there is none for this VPC.
+ */
+static bool share_scarce(const struct range *range, const struct object *vpc, const struct allocation_view *view, uint32_t *ret_id) {
+	uint32_t waiting = 0, before = 0, free = 0;
+	if (range->last - range->first >= SCARCE_RANGE || !view->vpcs)
+		return false;
+	TABLE_EACH(view->vpcs, entry) {
+		const struct object *other = entry->value;
+		bool waits = is_waiting(other, range->encapsulation, view->owned);
+		waiting += waits;
+		before += waits && strcmp(other->metadata.uid, vpc->metadata.uid) < 0;
+	}
+	*ret_id = 0;
+	for (uint32_t id = range->first; id <= range->last; id++)
+		if (is_free(range, view->claims, id) && free++ == before)
+			*ret_id = id;
+	return free < waiting * SCARCE_FACTOR;
+}
+
+/* 0 if there is none. */
+static uint32_t choose(const struct range *range, const struct object *vpc, const struct allocation_view *view) {
+	uint32_t id = 0, count = range->last - range->first + 1;
+	if (share_scarce(range, vpc, view, &id))
+		return id;
+	for (uint32_t index = 0; index < count; index++) {
+		id = probe(vpc->metadata.uid, range->first, count, index);
+		if (is_free(range, view->claims, id))
+			return id;
+	}
+	return 0;
+}
+
+static void decide_chosen(struct decision *decision, const struct object *vpc, const struct allocation_view *view) {
+	const struct config *config = view->config;
 	bool vlan = decision->encapsulation == VPC_VLAN;
-	uint32_t first = vlan ? config->vlan_first : config->vni_first, last = vlan ? config->vlan_last : config->vni_last, id = 0;
-	if (own && claim_encapsulation(own->metadata.name) == decision->encapsulation) {
-		decide_on(decision, vpc, own, claim_id(own->metadata.name));
+	struct range range = {decision->encapsulation, vlan ? config->vlan_first : config->vni_first, vlan ? config->vlan_last : config->vni_last};
+	const char *own = table_get(view->owned, vpc->metadata.uid);
+	if (own && claim_encapsulation(own) == decision->encapsulation) {
+		decide_on(decision, vpc, table_get(view->claims, own), claim_id(own));
 		return;
 	}
-	if (vlan && !last) {
+	if (vlan && !range.last) {
 		refuse(decision, "NoVLANRange", "the operator has named no vlanRange in ConfigMap %s", CONFIG_NAME);
 		return;
 	}
-	for (uint32_t index = 0; index <= last - first; index++) {
-		id = probe(vpc->metadata.uid, first, last - first + 1, index);
-		if (id_is_reserved(decision->encapsulation, id) || find_claim(claims, decision->encapsulation, id))
-			continue;
+	uint32_t id = choose(&range, vpc, view);
+	if (id)
 		accept(decision, DECISION_CLAIM, id);
-		return;
-	}
-	refuse(decision, "IdentifiersExhausted", "every %s identifier of %u-%u is in use or in its hold-down",
-	    encapsulation_text(decision->encapsulation), first, last);
+	else
+		refuse(decision, "IdentifiersExhausted", "every %s identifier of %u-%u is in use or in its hold-down",
+		    encapsulation_text(decision->encapsulation), range.first, range.last);
 }
 
-void allocation_decide(const struct object *vpc, const struct config *config, const struct table *claims, const struct object *own,
-    struct decision *ret_decision) {
+void allocation_decide(const struct object *vpc, const struct allocation_view *view, struct decision *ret_decision) {
 	*ret_decision = (struct decision){.encapsulation = encapsulation_of(vpc->vpc.encapsulation)};
 	if (vpc->vpc.status.id)
-		decide_recorded(ret_decision, vpc, claims);
+		decide_recorded(ret_decision, vpc, view->claims);
 	else if (vpc->vpc.id)
-		decide_pinned(ret_decision, vpc, config, claims);
+		decide_pinned(ret_decision, vpc, view->config, view->claims);
 	else
-		decide_chosen(ret_decision, vpc, config, claims, own);
+		decide_chosen(ret_decision, vpc, view);
 }

@@ -25,9 +25,15 @@ struct decision {
 	char message[256];
 };
 
-/* claims: NetworkID objects by name. own: a claim that this VPC has already, the first of claim_compare; NULL if there is none. */
-void allocation_decide(const struct object *vpc, const struct config *config, const struct table *claims, const struct object *own,
-    struct decision *ret_decision);
+/* What is known of all VPCs. Where vpcs is NULL none waits but the one decided on. */
+struct allocation_view {
+	const struct config *config;
+	const struct table *claims; /* NetworkID objects by name */
+	const struct table *owned;  /* UID of a VPC to the name of its claim, of several the first by claim_compare */
+	const struct table *vpcs;   /* by name */
+};
+
+void allocation_decide(const struct object *vpc, const struct allocation_view *view, struct decision *ret_decision);
 /* The first of all claims of the VPC of that UID, or NULL. */
 const struct object *allocation_own_claim(const struct table *claims, const char *vpc_uid);
 /* By encapsulation, then by identifier: like strcmp. All agents choose the same of several by it. */

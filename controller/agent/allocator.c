@@ -193,9 +193,10 @@ static bool write_status(struct task *task, const struct object *vpc, const stru
 	return differs;
 }
 
-static const struct object *own_claim(const struct allocator *allocator, const char *vpc_uid) {
-	const char *name = table_get(&allocator->owned, vpc_uid);
-	return name ? agent_find(allocator->agent, KIND_NETWORK_ID, NULL, name) : NULL;
+static void decide(const struct agent *agent, const struct object *vpc, struct decision *ret_decision) {
+	const struct table *objects = agent->objects;
+	struct allocation_view view = {&agent->config, &objects[KIND_NETWORK_ID], &agent->allocator->owned, &objects[KIND_VPC]};
+	allocation_decide(vpc, &view, ret_decision);
 }
 
 static void look_at_vpc(struct allocator *allocator, const char *key, const struct object *vpc) {
@@ -206,7 +207,7 @@ static void look_at_vpc(struct allocator *allocator, const char *key, const stru
 		wait_no_more(task);
 		set_text(&task->uid, vpc->metadata.uid);
 	}
-	allocation_decide(vpc, &allocator->agent->config, &allocator->agent->objects[KIND_NETWORK_ID], own_claim(allocator, task->uid), &decision);
+	decide(allocator->agent, vpc, &decision);
 	switch (decision.kind) {
 	case DECISION_CLAIM:
 		if (is_due(task, task->uid, 0))
@@ -406,6 +407,8 @@ void allocator_note(struct allocator *allocator, enum source_event event, const 
 		add(allocator, KIND_VPC, object->metadata.name);
 		if (object->metadata.uid && (deleted || table_get(&allocator->owned, object->metadata.uid)))
 			add_claims_of(allocator, object->metadata.uid);
+		if (deleted && !object->vpc.status.id && allocator->agent->synced)
+			add_unassigned(allocator); /* one waits less */
 		break;
 	case KIND_NETWORK_ID:
 		note_claim(allocator, deleted, object);
@@ -444,8 +447,9 @@ void allocator_hurry(struct allocator *allocator, const char *vpc_uid) {
 int allocator_agreed(const struct agent *agent, const struct object *vpc, enum vpc_encapsulation *ret_encapsulation, uint32_t *ret_id,
     struct vpc_error *error) {
 	struct decision decision;
-	const struct object *own = vpc->metadata.uid ? own_claim(agent->allocator, vpc->metadata.uid) : NULL;
-	allocation_decide(vpc, &agent->config, &agent->objects[KIND_NETWORK_ID], own, &decision);
+	if (!vpc->metadata.uid)
+		return fail(error, -EAGAIN, "VPC %s has no UID yet", vpc->metadata.name);
+	decide(agent, vpc, &decision);
 	if (decision.kind != DECISION_AGREED)
 		return fail(error, -EAGAIN, "VPC %s has no identifier yet: %s", vpc->metadata.name,
 		    decision.kind == DECISION_REFUSE ? decision.message : "its claim is under way");

@@ -90,7 +90,12 @@ static void decides(void **state) {
 		add_claims(&claims, CASES[i].others, "b", false);
 		add_claims(&claims, CASES[i].own_tombstone, "r", true);
 
-		allocation_decide(vpc, &config, &claims, allocation_own_claim(&claims, "r"), &decision);
+		struct table owned = {0};
+		const struct object *own = allocation_own_claim(&claims, "r");
+		if (own)
+			table_put(&owned, "r", own->metadata.name);
+		allocation_decide(vpc, &(struct allocation_view){&config, &claims, &owned, NULL}, &decision);
+		table_release(&owned);
 		assert_int_equal(decision.kind, CASES[i].kind);
 		if (CASES[i].id)
 			assert_int_equal(decision.id, CASES[i].id);
@@ -104,6 +109,53 @@ static void decides(void **state) {
 		free(settings.items[0].value);
 		free(settings.items);
 	}
+}
+
+/* VPCs v0 to v9 and VLANs 100 to 100 + free - 1: each gets another one, and those that get none are told so. */
+static void shares_what_is_scarce(void **state) {
+	static const struct {
+		unsigned free, served;
+	} ROWS[] = {{0, 0}, {1, 1}, {3, 3}, {10, 10}, {39, 10}};
+	(void)state;
+	for (size_t row = 0; row < sizeof ROWS / sizeof *ROWS; row++) {
+		struct table claims = {0}, owned = {0}, vpcs = {0};
+		struct config config = {.vlan_first = 100, .vlan_last = 100 + 39};
+		bool met[40] = {false};
+		unsigned served = 0;
+		for (unsigned id = 100 + ROWS[row].free; id < 140; id++) {
+			char name[20];
+			add_claims(&claims, claim_name(VPC_VLAN, id, name), "b", false);
+		}
+		for (unsigned i = 0; i < 10; i++) {
+			char name[8];
+			snprintf(name, sizeof name, "v%u", i);
+			struct object *vpc = object_new(KIND_VPC, NULL, name);
+			vpc->metadata.uid = strdup(name);
+			vpc->vpc.encapsulation = strdup("vlan");
+			table_put(&vpcs, name, vpc);
+		}
+		TABLE_EACH(&vpcs, entry) {
+			struct decision decision;
+			allocation_decide(entry->value, &(struct allocation_view){&config, &claims, &owned, &vpcs}, &decision);
+			assert_int_equal(decision.kind, decision.id ? DECISION_CLAIM : DECISION_REFUSE);
+			served += decision.id != 0;
+			assert_false(decision.id && met[decision.id - 100]);
+			met[decision.id ? decision.id - 100 : 39] = true;
+		}
+		assert_int_equal(served, ROWS[row].served);
+		free_claims(&vpcs);
+		free_claims(&claims);
+	}
+}
+
+static void patience_grows_with_the_rank(void **state) {
+	static const struct {
+		uint32_t rank, patience;
+	} ROWS[] = {{0, 0}, {1, 500}, {16, 8000}, {17, 8250}, {48, 16000}, {49, 16125}, {112, 24000}};
+	(void)state;
+	for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
+		assert_int_equal(rank_patience(ROWS[i].rank, 500), ROWS[i].patience);
+	assert_in_range(rank_patience(5000, 500), 60000, 80000);
 }
 
 static void probes_every_candidate_once(void **state) {
@@ -140,6 +192,7 @@ static void ranks_are_a_permutation(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(decides), cmocka_unit_test(probes_every_candidate_once), cmocka_unit_test(ranks_are_a_permutation)};
+		cmocka_unit_test(decides), cmocka_unit_test(shares_what_is_scarce), cmocka_unit_test(patience_grows_with_the_rank),
+		cmocka_unit_test(probes_every_candidate_once), cmocka_unit_test(ranks_are_a_permutation)};
 	return cmocka_run_group_tests_name("allocation", tests, NULL, NULL);
 }
