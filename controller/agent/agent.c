@@ -7,6 +7,7 @@
 #include "events.h"
 #include "http_server.h"
 #include "log.h"
+#include "pages.h"
 #include "publisher.h"
 #include "reconciler.h"
 #include "settings.h"
@@ -107,6 +108,7 @@ static int open_source(struct agent *agent, struct vpc_error *error) {
 
 int agent_start(struct agent *agent, const struct options *options, struct vpc_error *error) {
 	*agent = (struct agent){.options = *options, .state_folder = -1, .on_wake = wake_additions, .started = uv_hrtime()};
+	pages_give_back();
 	snprintf(agent->not_ready, sizeof agent->not_ready, "%s",
 	    options->no_datapath ? "the agent runs with --no-datapath" : "the agent is starting");
 	uv_loop_init(&agent->loop);
