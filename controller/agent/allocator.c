@@ -237,14 +237,14 @@ static bool is_loser(const struct object *claim, const struct object *vpc) {
 	       strcmp(claim->metadata.name, claim_name(encapsulation_of(vpc->vpc.status.encapsulation), vpc->vpc.status.id, name)) != 0;
 }
 
-/* The VPC is gone, its Pods are gone on every node: from now on the hold-down runs. */
-static void release_claim(struct task *task, const struct object *claim) {
+/* Nobody uses it: of a VPC that is gone the hold-down runs from now on. No claim is deleted that was not released. */
+static void release_claim(struct task *task, const struct object *claim, const char *why) {
 	char now[32];
 	struct agent *agent = task->allocator->agent;
 	struct object *changed = object_clone(claim);
 	time_format(time(NULL), now, sizeof now);
 	set_text(&changed->network_id.released_at, now);
-	log_event(LOG_INFO, task->key, "IdentifierReleased", "VPC %s is gone; free again in %u s", claim->network_id.vpc_name, agent->config.hold_down);
+	log_event(LOG_INFO, task->key, "IdentifierReleased", "%s", why);
 	begin(task, changed);
 	agent->source->verbs->update(agent->source, changed, look_again, task);
 	object_unref(changed);
@@ -275,10 +275,13 @@ static void note_users(void *context, int result, const struct object *object, c
 	struct task *task = context;
 	(void)object;
 	_cleanup_(object_release) struct object *claim = object_ref(task->object);
-	if (result < 0 || task->users)
+	if (result < 0 || task->users) {
 		pause_claim(task, result, error);
-	else
-		release_claim(task, claim);
+		return;
+	}
+	_cleanup_(free_memory) char *why =
+	    format_text("VPC %s is gone; free again in %u s", claim->network_id.vpc_name, task->allocator->agent->config.hold_down);
+	release_claim(task, claim, why);
 }
 
 static void note_vpc(void *context, int result, const struct object *vpc, const struct vpc_error *error) {
@@ -288,8 +291,10 @@ static void note_vpc(void *context, int result, const struct object *vpc, const 
 	const char *uid = claim->network_id.vpc_uid;
 	bool stands = result == 0 && vpc->metadata.uid && !strcmp(vpc->metadata.uid, uid);
 	task->users = 0;
-	if (stands && is_loser(claim, vpc))
+	if (stands && is_loser(claim, vpc) && claim->network_id.released_at)
 		delete_claim(task, claim, "another agent's claim won");
+	else if (stands && is_loser(claim, vpc))
+		release_claim(task, claim, "another agent's claim won");
 	else if (stands || (result < 0 && result != -ENOENT))
 		pause_claim(task, result, error);
 	else
