@@ -18,11 +18,19 @@ in_engine() {
 		KIND_EXPERIMENTAL_DOCKER_NETWORK="$network" "$@"
 }
 
+# One "up" or "down" of a cluster at a time; it ends with the process that took it.
+# take_turn [SECONDS]: waits that long for another, or not at all
+take_turn() {
+	mkdir -p "$cache"
+	exec {up_lock}>"$cache/running-$name.lock"
+	flock --timeout "${1:-0}" "$up_lock"
+}
+
 # start_engine ROOT DATA
 start_engine() {
 	mkdir -p "$state"
 	setsid unshare --mount --net --pid --fork --kill-child -- bash -c 'exec -a "$1" bash "${@:2}"' - \
-		"$label" "$PWD/engine" "$1" "$2" "$state" "$label" </dev/null >"$state/docker.log" 2>&1 &
+		"$label" "$PWD/engine" "$1" "$2" "$state" "$label" </dev/null >"$state/docker.log" 2>&1 {up_lock}>&- &
 	undo_later stop_engine
 	if ! wait_for 60 "answer from Docker" has_ended_or_answers $! || ! docker_answers; then
 		tail -n 20 "$state/docker.log" >&2

@@ -69,7 +69,7 @@ main_plugin() {
 # The public node image has no bridge plugin.
 bring_bridge() {
 	local file
-	on_node "$1" test -e /opt/cni/bin/bridge && return
+	on_node "$1" test -e /opt/cni/bin/bridge </dev/null && return
 	for file in {/usr/lib,/opt}/cni/bridge /opt/cni/bin/bridge; do [[ ! -x $file ]] || break; done
 	[[ -x $file ]] || fail "--cni bridge wants the plugin bridge, which neither the node image nor this machine has (package containernetworking-plugins)"
 	put "$1" /opt/cni/bin/bridge <"$file"
