@@ -2,6 +2,7 @@
 #include "agent.h"
 #include "allocator.h"
 #include "../cleanup.h"
+#include "cni_install.h"
 #include "cni_server.h"
 #include "counts.h"
 #include "events.h"
@@ -107,7 +108,7 @@ static int open_source(struct agent *agent, struct vpc_error *error) {
 }
 
 int agent_start(struct agent *agent, const struct options *options, struct vpc_error *error) {
-	*agent = (struct agent){.options = *options, .state_folder = -1, .on_wake = wake_additions, .started = uv_hrtime()};
+	*agent = (struct agent){.options = *options, .state_folder = -1, .on_wake = wake_additions, .plugin_reason = "", .started = uv_hrtime()};
 	pages_give_back();
 	snprintf(agent->not_ready, sizeof agent->not_ready, "%s",
 	    options->no_datapath ? "the agent runs with --no-datapath" : "the agent is starting");
@@ -121,6 +122,7 @@ int agent_start(struct agent *agent, const struct options *options, struct vpc_e
 	int result = options->no_datapath ? 0 : records_load(agent, error);
 	if (result < 0)
 		return result;
+	cni_install_open(agent); /* first of all: until ADD is served, a Pod waits, but does not start beside its VPC */
 	result = open_source(agent, error);
 	if (result < 0)
 		return result;

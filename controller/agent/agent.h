@@ -45,6 +45,8 @@ struct agent {
 
 	struct vpc_datapath *datapath; /* NULL: see not_ready */
 	char not_ready[600];           /* why ADD cannot be served; "" if it can */
+	const char *plugin_reason;     /* CamelCase: how vpc-cni is installed; "": that is none of ours */
+	char plugin_trouble[600];      /* why the runtime does not ask vpc-cni about every Pod; "" if it does, or is none of ours */
 	uint64_t started;              /* uv_hrtime() */
 	uint8_t underlay[16];          /* own address, IPv4-mapped for IPv4 */
 	uint32_t uplink_ifindex;

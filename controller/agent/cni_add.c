@@ -171,7 +171,7 @@ static int prepare(struct addition *addition, const struct object **ret_pod, str
 
 /* ---- the interface ---- */
 
-static bool is_unsupported(const char *main_plugin) {
+bool cni_main_is_unsupported(const char *main_plugin) {
 	static const char *const NAMES[] = {"ipvlan", "macvlan", "host-device", "sriov", "vlan", "cilium-cni", "ovs", "dummy", "tap"};
 	for (size_t i = 0; i < COUNT_OF(NAMES); i++)
 		if (!strcmp(main_plugin, NAMES[i]))
@@ -189,7 +189,7 @@ static int refuse_kind(const char *interface, const char *kind, struct vpc_error
 
 /* The Pod's end, as the kernel has it. */
 static int find_inner(const struct cni_request *request, struct link *ret_inner, struct vpc_error *error) {
-	if (is_unsupported(request->main_plugin))
+	if (cni_main_is_unsupported(request->main_plugin))
 		return fail(error, CNI_UNSUPPORTED_MAIN, "main plugin %s cannot be confined; use ptp or bridge", request->main_plugin);
 	int result = link_find_in(request->network_namespace, request->interface, ret_inner);
 	if (result < 0)

@@ -78,9 +78,12 @@ int firewall_open(struct agent *agent, struct vpc_error *error) {
 	return result < 0 ? result : 1;
 }
 
-void firewall_remove(void) {
+int firewall_remove(struct vpc_error *error) {
 	_cleanup_(free_memory) char *output = NULL;
-	run("delete table inet libvpc", &output);
+	int result = run("add table inet libvpc\ndelete table inet libvpc\n", &output);
+	if (result == 0 || result == -EPROTONOSUPPORT) /* a kernel without it has none */
+		return 0;
+	return fail(error, result, "table inet libvpc: %.*s", output ? (int)strcspn(output, "\n") : 0, output ? output : "");
 }
 
 void firewall_keep(struct agent *agent) {

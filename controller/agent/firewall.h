@@ -10,7 +10,8 @@
 
 /* Puts the rule in place. 0 if it stood there, 1 if not, or a negative errno with nftables' words. */
 int firewall_open(struct agent *agent, struct vpc_error *error);
-void firewall_remove(void);
+/* Takes the table away. 0, also if there was none, or a negative errno with nftables' words. */
+int firewall_remove(struct vpc_error *error);
 /* Puts it back if somebody changed or removed it, and reports that. */
 void firewall_keep(struct agent *agent);
 

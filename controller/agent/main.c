@@ -3,6 +3,7 @@
 #include "bpffs.h"
 #include "../cleanup.h"
 #include "log.h"
+#include "node_cleanup.h"
 #include "reference.h"
 
 #include <signal.h>
@@ -70,5 +71,5 @@ int main(int count, char **arguments) {
 		return reference_print(stdout) < 0;
 	if (options.release_layout)
 		return release_layout(&options);
-	return run(&options);
+	return options.cleanup ? node_cleanup(&options) : run(&options);
 }

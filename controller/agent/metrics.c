@@ -51,6 +51,7 @@ static const struct metric {
     HISTOGRAM("libvpc_injection_duration_seconds", TIME_INJECTION, "Patching, loading and attaching one Pod's programs, and reading them back."),
     HISTOGRAM("libvpc_reconcile_duration_seconds", TIME_RECONCILE, "One round of comparing what should be with what is."),
     COUNTER("libvpc_repairs_total", "what", COUNT_REPAIRS, "What had been removed or displaced and was put back: pod, node, firewall."),
+    COUNTER("libvpc_cni_list_writes_total", "", COUNT_LIST_WRITES, "Times that vpc-cni was put into the main plugin's configuration list."),
     TOTAL("libvpc_log_messages_total", "level", collect_log_messages, "Lines for the log, also those below the level that is written."),
     GAUGE("process_start_time_seconds", "", collect_start_time, "When the process started, seconds since 1970."),
     TOTAL("process_cpu_seconds_total", "", collect_cpu, "CPU time of the process, in the kernel's account and its own."),

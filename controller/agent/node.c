@@ -81,7 +81,7 @@ int node_open(struct agent *agent, struct vpc_error *error) {
 	memcpy(options.underlay, underlay, 16);
 	result = vpc_datapath_open(&options, &agent->datapath, error);
 	if (result < 0 && made_rule && agent->records.count == 0) /* Pods of an earlier life need the rule all the same */
-		firewall_remove();
+		firewall_remove(NULL);
 	if (result == 0 && vpc_datapath_migrated_from(agent->datapath))
 		log_event(LOG_INFO, "agent", "LayoutMigrated", "the maps of layout %u were taken over", vpc_datapath_migrated_from(agent->datapath));
 	return result;
@@ -120,6 +120,10 @@ void node_tell_conditions(struct agent *agent) {
 	    ready ? "Pods can join VPCs" : agent->not_ready);
 	set_node_condition(agent, "VPCSettings", !agent->settings_reason, agent->settings_reason ? agent->settings_reason : "SettingsInForce",
 	    agent->settings_reason ? agent->settings_trouble : "every setting is in force");
+	bool in_place = !*agent->plugin_trouble;
+	if (*agent->plugin_reason)
+		set_node_condition(agent, "VPCPlugin", in_place, agent->plugin_reason,
+		    in_place ? "vpc-cni is installed, and in the main plugin's list" : agent->plugin_trouble);
 }
 
 void node_check_routes(struct agent *agent, const uint8_t (*nodes)[16], size_t count) {

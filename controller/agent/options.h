@@ -8,8 +8,9 @@
 /* Texts point into the arguments. What was not given and has no default is NULL or false. */
 struct options {
 	const char *node, *manifests, *kubeconfig, *context, *state, *socket, *queue, *bpffs, *uplink, *underlay, *ready_file;
-	const char *http, *log_format, *release_layout;
+	const char *http, *cni_bin_dir, *cni_conf_dir, *log_format, *release_layout;
 	bool no_datapath, http_not_loopback;
+	bool cleanup, force;
 	bool verbose, reference, help, version;
 };
 

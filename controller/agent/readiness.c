@@ -5,6 +5,7 @@ void readiness_read(const struct agent *agent, struct readiness ret_parts[READIN
 	bool can_add = agent->options.no_datapath || !*agent->not_ready;
 	ret_parts[0] = (struct readiness){"objects", agent->synced ? NULL : "they have not been read yet"};
 	ret_parts[1] = (struct readiness){"datapath", can_add ? NULL : agent->not_ready};
+	ret_parts[2] = (struct readiness){"plugin", *agent->plugin_trouble ? agent->plugin_trouble : NULL};
 }
 
 bool readiness_is_given(const struct agent *agent) {

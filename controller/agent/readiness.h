@@ -7,11 +7,11 @@
 
 /* One part that has to be in order. */
 struct readiness {
-	const char *part;   /* "objects", "datapath" */
+	const char *part;   /* "objects", "datapath", "plugin" */
 	const char *reason; /* NULL: in order; else a sentence, which lives until the loop goes on */
 };
 
-#define READINESS_PARTS 2
+#define READINESS_PARTS 3
 
 void readiness_read(const struct agent *agent, struct readiness ret_parts[READINESS_PARTS]);
 /* True if every part is in order. */

@@ -82,3 +82,12 @@ int vxlan_drop_old(const struct agent *agent, bool ipv6, struct vpc_error *error
 	log_event(LOG_INFO, "node", "DeviceReplaced", "%s had UDP port %u and is made anew with %u", DEVICE, device.port, agent->config.udp_port);
 	return 0;
 }
+
+int vxlan_remove(struct vpc_error *error) {
+	struct link link;
+	int result = link_find(DEVICE, &link);
+	if (result == -ENODEV || (result == 0 && strcmp(link.kind, "vxlan")))
+		return 0;
+	result = result < 0 ? result : ask(RTM_DELLINK, link.ifindex, NULL, NULL);
+	return result < 0 && result != -ENODEV ? fail(error, result, "%s: %s", DEVICE, strerror(-result)) : 0;
+}

@@ -26,6 +26,9 @@
 #define UNDOING_PATIENCE 5000
 #define NEWEST_VERSION "1.1.0"
 
+/* Of the specification. Main plugins still write lists of the older ones; what a chained plugin does is the same in all. */
+static const char *const VERSIONS[] = {"0.3.0", "0.3.1", "0.4.0", "1.0.0", NEWEST_VERSION};
+
 static const struct {
 	const char *name;
 	enum vpc_cni_command command;
@@ -61,7 +64,10 @@ static void print_quoted(const char *text) {
 }
 
 static bool is_supported(const char *version) {
-	return strcmp(version, "1.0.0") == 0 || strcmp(version, NEWEST_VERSION) == 0;
+	for (size_t i = 0; i < sizeof VERSIONS / sizeof *VERSIONS; i++)
+		if (strcmp(version, VERSIONS[i]) == 0)
+			return true;
+	return false;
 }
 
 /* As the specification's section "Error" wants it. Returns the exit status. */
@@ -75,7 +81,7 @@ static int answer_error(const char *version, int code, const struct cni_error *e
 }
 
 static int answer_version(void) {
-	puts("{\"cniVersion\":\"" NEWEST_VERSION "\",\"supportedVersions\":[\"1.0.0\",\"" NEWEST_VERSION "\"]}");
+	puts("{\"cniVersion\":\"" NEWEST_VERSION "\",\"supportedVersions\":[\"0.3.0\",\"0.3.1\",\"0.4.0\",\"1.0.0\",\"" NEWEST_VERSION "\"]}");
 	return EXIT_SUCCESS;
 }
 
@@ -154,7 +160,7 @@ static int gather(struct call *call, int64_t deadline, struct cni_error *error) 
 	if (!code)
 		code = gather_configuration(call, deadline, error);
 	if (!code && !is_supported(call->configuration.version))
-		code = cni_fail(error, CNI_INCOMPATIBLE_VERSION, "cniVersion '%s' is not supported; 1.0.0 and 1.1.0 are", call->configuration.version);
+		code = cni_fail(error, CNI_INCOMPATIBLE_VERSION, "cniVersion '%s' is not supported; 0.3.0 to 1.1.0 are", call->configuration.version);
 	return code;
 }
 
