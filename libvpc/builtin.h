@@ -5,6 +5,6 @@
 
 #include <vpc/vpc.h>
 
-#define VPC_BUILTIN_OBJECTS(X) X(pod) X(node) X(steps) X(confine)
+#define VPC_BUILTIN_OBJECTS(X) X(pod) X(node) X(steps) X(confine) X(portfilter)
 
 #endif

@@ -14,6 +14,7 @@ build  pkg-config|pkgconf         finds the libraries below
 build  clang                      compiles the BPF programs, once
 build  llvm                       strips them
 build  libbpf-dev                 relocation, CO-RE
+build  libxdp-dev                 AF_XDP sockets of vpcctl
 build  libelf-dev                 ELF
 build  libmnl-dev                 netlink
 build  libmd-dev                  SHA-256 of templates

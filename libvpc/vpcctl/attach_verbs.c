@@ -34,7 +34,7 @@ static int load_instance(const struct command_line *command_line, struct vpc_tem
 	if (result == 0)
 		result = vpc_template_prepare(template, &options, error);
 	if (result == 0)
-		result = vpc_instance_load(template, command_line->values[OPTION_PROGRAM], settings, command_line->set_count, ret_instance, error);
+		result = vpc_instance_load(template, command_line->values[OPTION_PROGRAM], settings, command_line->counts[OPTION_SET], ret_instance, error);
 	return result;
 }
 

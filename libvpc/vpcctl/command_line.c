@@ -134,9 +134,11 @@ static enum exit_status read_hook(const char *text, enum vpc_hook *ret_hook, str
 static enum exit_status read_value(int option, const char *value, struct command_line *line, struct vpc_error *error) {
 	switch (option) {
 	case OPTION_SET:
-		if (line->set_count == MOST_REPEATED)
-			return wrong(error, "--set: at most %d are possible", MOST_REPEATED);
-		line->sets[line->set_count++] = value;
+	case OPTION_ALLOW:
+	case OPTION_REDIRECT:
+		if (line->counts[option] == MOST_REPEATED)
+			return wrong(error, "--%s: at most %d are possible", OPTION_TEXTS[option].name, MOST_REPEATED);
+		line->all[option][line->counts[option]++] = value;
 		return EXIT_DONE;
 	case OPTION_PLACEHOLDER: return read_placeholder(value, line, error);
 	case OPTION_DIRECTION: return read_direction(value, &line->direction, error);

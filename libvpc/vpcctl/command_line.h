@@ -33,7 +33,14 @@ enum exit_status { EXIT_STATUSES(EXIT_AS_ENUM) };
 	X(HOOK, "hook", "HOOK", "tcx, clsact, xdp-native or xdp-generic instead of the best that there is") \
 	X(SET, "set", "N=V", "write the value V into parameter N; may be repeated") \
 	X(PLACEHOLDER, "placeholder", "N=C[:COUNT]", "the constant C in the instructions is parameter N, found COUNT times; may be repeated") \
-	X(OUTPUT, "output", "OUT", "template patch: the file to write; other verbs: json (-o for short)") \
+	X(OUTPUT, "output", "OUT", "template patch, filter capture: the file to write; other verbs: json (-o for short)") \
+	X(ALLOW, "allow", "PORTS", "open these ports, like tcp/22,udp/5000-5010,ip/47; may be repeated") \
+	X(REDIRECT, "redirect", "PORTS", "hand what arrives for these ports to AF_XDP sockets; may be repeated") \
+	X(MODE, "mode", "MODE", "native, generic or offload XDP; auto: native, else generic") \
+	X(REPLIES, "udp-replies", "RANGE", "ports that UDP replies come to, like 32768-60999, or none; else what the sysctl ip_local_port_range says") \
+	X(ON_EXIT, "on-exit", "WHAT", "keep: the filter stays when the command has ended; detach: it lasts as long as the command runs") \
+	X(CONFIRM, "confirm-within", "TIME", "take it back after that time, like 30s, unless confirmed; no process has to live for that") \
+	X(PACKETS, "count", "N", "end after N packets") \
 	X(BPFFS, "bpffs", "DIR", "where the pins live, instead of the default below /sys/fs/bpf") \
 	X(HELP, "help", NULL, "this text")
 
@@ -48,8 +55,8 @@ struct command_line {
 	const struct verb *verb;
 	const char *operand;
 	const char *values[OPTION_COUNT]; /* last one given */
-	const char *sets[MOST_REPEATED];
-	size_t set_count;
+	const char *all[OPTION_COUNT][MOST_REPEATED]; /* of options that may be repeated */
+	size_t counts[OPTION_COUNT];
 	struct vpc_placeholder placeholders[MOST_REPEATED];
 	char placeholder_names[MOST_REPEATED][64];
 	size_t placeholder_count;
@@ -93,7 +100,19 @@ enum exit_status detach_program(const struct command_line *command_line);
 enum exit_status show_status(const struct command_line *command_line);
 enum exit_status show_drops(const struct command_line *command_line);
 enum exit_status diagnose(const struct command_line *command_line);
+enum exit_status filter_attach(const struct command_line *command_line);
+enum exit_status filter_confirm(const struct command_line *command_line);
+enum exit_status filter_list(const struct command_line *command_line);
+enum exit_status filter_show(const struct command_line *command_line);
+enum exit_status filter_allow(const struct command_line *command_line);
+enum exit_status filter_redirect(const struct command_line *command_line);
+enum exit_status filter_deny(const struct command_line *command_line);
+enum exit_status filter_detach(const struct command_line *command_line);
+enum exit_status filter_capture(const struct command_line *command_line);
 
-void print_checks(void); /* of doctor */
+/* At the end of a verb's help. */
+void print_checks(void);         /* of doctor */
+void print_filter_policy(void);  /* of filter attach: what passes besides open ports */
+void print_capture_limits(void); /* of filter capture */
 
 #endif

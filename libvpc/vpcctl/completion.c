@@ -51,9 +51,11 @@ static void print_bash_body(void) {
 		   "\t--interface) COMPREPLY=($(compgen -W \"$(ls /sys/class/net 2>/dev/null)\" -- \"$word\")); return ;;\n"
 		   "\t--direction) COMPREPLY=($(compgen -W 'ingress egress xdp' -- \"$word\")); return ;;\n"
 		   "\t--hook) COMPREPLY=($(compgen -W 'tcx clsact xdp-native xdp-generic' -- \"$word\")); return ;;\n"
+		   "\t--mode) COMPREPLY=($(compgen -W 'auto native generic offload' -- \"$word\")); return ;;\n"
+		   "\t--on-exit) COMPREPLY=($(compgen -W 'keep detach' -- \"$word\")); return ;;\n"
 		   "\t--bpffs) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
 		   "\t-o | --output) COMPREPLY=($(compgen -f -W json -- \"$word\")); return ;;\n"
-		   "\t--program | --set | --placeholder) return ;;\n"
+		   "\t--program | --set | --placeholder | --allow | --redirect | --udp-replies | --confirm-within | --count) return ;;\n"
 		   "\tesac\n"
 		   "\tif ((COMP_CWORD == 1)); then COMPREPLY=($(compgen -W '");
 	print_first_words();
@@ -64,7 +66,7 @@ static void print_bash_body(void) {
 		printf("\t'%s') [[ $word == -* ]] && COMPREPLY=($(compgen -W '", VERBS[i].name);
 		print_option_words(&VERBS[i]);
 		printf("' -- \"$word\"))%s ;;\n", VERBS[i].run == print_completion ? " || COMPREPLY=($(compgen -W 'bash zsh fish' -- \"$word\"))"
-			: VERBS[i].operand ? " || COMPREPLY=($(compgen -f -- \"$word\"))" : "");
+			: VERBS[i].operand && strcmp(VERBS[i].operand, "PORTS") ? " || COMPREPLY=($(compgen -f -- \"$word\"))" : "");
 	}
 	printf("\tesac\n");
 }

@@ -23,12 +23,12 @@ int open_template(const struct command_line *command_line, struct vpc_template *
 
 int read_settings(const struct command_line *command_line, const struct vpc_template *template, struct vpc_setting *ret_settings, struct vpc_error *error) {
 	struct vpc_setting settings[MOST_REPEATED];
-	for (size_t i = 0; i < command_line->set_count; i++) {
-		int result = vpc_template_parse_setting(template, command_line->sets[i], &settings[i], error);
+	for (size_t i = 0; i < command_line->counts[OPTION_SET]; i++) {
+		int result = vpc_template_parse_setting(template, command_line->all[OPTION_SET][i], &settings[i], error);
 		if (result < 0)
 			return result;
 	}
-	memcpy(ret_settings, settings, command_line->set_count * sizeof *settings);
+	memcpy(ret_settings, settings, command_line->counts[OPTION_SET] * sizeof *settings);
 	return 0;
 }
 
@@ -169,7 +169,7 @@ enum exit_status template_patch(const struct command_line *command_line) {
 	if (result == 0)
 		result = read_settings(command_line, template, settings, &error);
 	if (result == 0)
-		result = vpc_template_patch(template, settings, command_line->set_count, &bytes, &length, &error);
+		result = vpc_template_patch(template, settings, command_line->counts[OPTION_SET], &bytes, &length, &error);
 	if (result == 0)
 		result = write_object(command_line->values[OPTION_OUTPUT], bytes, length, &error);
 	return result < 0 ? report(result, &error) : EXIT_DONE;

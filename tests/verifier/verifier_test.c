@@ -29,18 +29,20 @@ static const struct {
 	const char *values;
 	unsigned budget;
 	bool together; /* of all programs in the template, else of each */
+	enum bpf_prog_type type; /* 0: of tc */
 } CASES[] = {
-	{"VXLAN over IPv4",            "pod",         VXLAN DUAL_STACK,                                      POD_BUDGET,    true},
-	{"VXLAN over IPv6",            "pod",         VXLAN DUAL_STACK " underlay_family=6",                 POD_BUDGET,    true},
-	{"VXLAN over IPv4, IPv4 only", "pod",         VXLAN " pod_mac=02:00:00:00:00:01 pod_ipv4=10.0.0.2",  POD_BUDGET,    true},
-	{"VXLAN over IPv4, IPv6 only", "pod",         VXLAN " pod_mac=02:00:00:00:00:01 pod_ipv6=fd00::2",   POD_BUDGET,    true},
-	{"VLAN",                       "pod",         VLAN DUAL_STACK,                                       POD_BUDGET,    true},
-	{"VLAN, IPv4 only",            "pod",         VLAN " pod_mac=02:00:00:00:00:01 pod_ipv4=10.0.0.2",   POD_BUDGET,    true},
-	{"node",                       "node",        "",                                                    SHARED_BUDGET, false},
-	{"shared",                     "steps",       "",                                                    SHARED_BUDGET, false},
-	{"confined Pod",               "confine",     "",                                                    SHARED_BUDGET, false},
-	{"sample, global variable",    "ping_global.bpf.o", "target_addr=10.0.0.2",                          SHARED_BUDGET, false},
-	{"sample, placeholder",        "ping_placeholder.bpf.o", "target_addr=10.0.0.2",                     SHARED_BUDGET, false},
+	{"VXLAN over IPv4",            "pod",         VXLAN DUAL_STACK,                                      POD_BUDGET,    true, 0},
+	{"VXLAN over IPv6",            "pod",         VXLAN DUAL_STACK " underlay_family=6",                 POD_BUDGET,    true, 0},
+	{"VXLAN over IPv4, IPv4 only", "pod",         VXLAN " pod_mac=02:00:00:00:00:01 pod_ipv4=10.0.0.2",  POD_BUDGET,    true, 0},
+	{"VXLAN over IPv4, IPv6 only", "pod",         VXLAN " pod_mac=02:00:00:00:00:01 pod_ipv6=fd00::2",   POD_BUDGET,    true, 0},
+	{"VLAN",                       "pod",         VLAN DUAL_STACK,                                       POD_BUDGET,    true, 0},
+	{"VLAN, IPv4 only",            "pod",         VLAN " pod_mac=02:00:00:00:00:01 pod_ipv4=10.0.0.2",   POD_BUDGET,    true, 0},
+	{"node",                       "node",        "",                                                    SHARED_BUDGET, false, 0},
+	{"shared",                     "steps",       "",                                                    SHARED_BUDGET, false, 0},
+	{"confined Pod",               "confine",     "",                                                    SHARED_BUDGET, false, 0},
+	{"port filter",                "portfilter",  "",                                                    SHARED_BUDGET, false, BPF_PROG_TYPE_XDP},
+	{"sample, global variable",    "ping_global.bpf.o", "target_addr=10.0.0.2",                          SHARED_BUDGET, false, 0},
+	{"sample, placeholder",        "ping_placeholder.bpf.o", "target_addr=10.0.0.2",                     SHARED_BUDGET, false, 0},
 };
 
 struct counts {
@@ -108,7 +110,7 @@ static void show_refusal(const struct bpf_object *object, char (*logs)[1 << 16])
 	}
 }
 
-static void load(const void *bytes, size_t length, struct counts *ret_counts) {
+static void load(const void *bytes, size_t length, enum bpf_prog_type type, struct counts *ret_counts) {
 	static char logs[MOST_PROGRAMS][1 << 16];
 	struct bpf_object *object = bpf_object__open_mem(bytes, length, NULL);
 	struct bpf_program *program;
@@ -120,7 +122,7 @@ static void load(const void *bytes, size_t length, struct counts *ret_counts) {
 	bpf_object__for_each_program(program, object) {
 		assert_true(ret_counts->programs < MOST_PROGRAMS);
 		snprintf(ret_counts->names[ret_counts->programs], 64, "%s", bpf_program__name(program));
-		bpf_program__set_type(program, BPF_PROG_TYPE_SCHED_CLS);
+		bpf_program__set_type(program, type ? type : BPF_PROG_TYPE_SCHED_CLS);
 		bpf_program__set_log_level(program, 4); /* statistics only */
 		bpf_program__set_log_buf(program, logs[ret_counts->programs], sizeof logs[0]);
 		logs[ret_counts->programs++][0] = '\0';
@@ -151,7 +153,7 @@ static void keeps_within_the_budget(void **state) {
 		unsigned sum = 0;
 		struct counts counts;
 		void *bytes = patch(CASES[i].template, CASES[i].values, &length);
-		load(bytes, length, &counts);
+		load(bytes, length, CASES[i].type, &counts);
 		free(bytes);
 		for (size_t j = 0; j < counts.programs; j++) {
 			printf("program %s %u %s\n", counts.names[j], counts.processed[j], CASES[i].form);

@@ -121,7 +121,8 @@ VPC_API struct vpc_template *vpc_template_free(struct vpc_template *template_);
 
 /*
  * The objects embedded in the library, by the name of their source: "pod" (from_pod, to_pod), "node" (from_vxlan,
- * from_trunk), "steps" (the shared programs), "confine" (drop everything). -ENOENT if there is none of that name.
+ * from_trunk), "steps" (the shared programs), "confine" (drop everything), "portfilter" (the port filter). -ENOENT if
+ * there is none of that name.
  */
 VPC_API int vpc_template_open_builtin(const char *name, const struct vpc_template_options *options, struct vpc_template **ret_template, struct vpc_error *error);
 
@@ -382,6 +383,82 @@ struct vpc_drop {
 };
 /* pin_directory NULL: the default. */
 VPC_API int vpc_drops_each(const char *pin_directory, int (*visit)(const struct vpc_drop *drop, void *context), void *context, struct vpc_error *error);
+
+/* ---- port filter ---- */
+
+enum vpc_port_flag {
+	VPC_PORT_PUBLIC = 1, /* passes */
+	VPC_PORT_SOCKET = 2, /* goes to the AF_XDP socket of its receive queue; without one, it passes if public, else it is dropped */
+};
+
+struct vpc_port {
+	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP; another one: the protocol itself, without a port */
+	uint16_t port;    /* 1 to 65535; 0 for other protocols */
+	uint8_t flags;    /* VPC_PORT_* */
+};
+
+struct vpc_port_filter_options {
+	size_t size;
+	const struct vpc_port *ports; /* all that are open from now on; at least one. A port named twice has the flags of both */
+	size_t port_count;
+	enum vpc_hook hook;           /* AUTO, XDP_NATIVE or XDP_GENERIC */
+	bool offload;                 /* into the device: -ENOTSUP, saying what it lacks */
+	const char *pin_directory;    /* NULL: "/sys/fs/bpf/libvpc/filter" */
+	uint16_t first_reply, last_reply; /* ports that UDP replies come to; 0, 0: net.ipv4.ip_local_port_range; first > last: none */
+	uint64_t confirm_within;      /* nanoseconds after which what was before is back, unless confirmed; 0: needs none */
+	uint32_t holder;              /* the process that keeps it by vpc_port_filter_hold() within that time, again and again; 0: none */
+};
+
+/*
+ * Attaches the port filter to XDP of the interface, or changes the one that stands there; no packet passes unfiltered
+ * meanwhile, and ports that stay open stay so. What passes besides open ports: portfilter.md. The deadline of
+ * confirm_within is watched by the program itself: it needs no process that lives.
+ *
+ * Errors: -EINVAL no port, or one that is none; others as those of vpc_attach().
+ */
+VPC_API int vpc_port_filter_attach(uint32_t ifindex, const struct vpc_port_filter_options *options, struct vpc_error *error);
+/* Removes it with its ports and counters; everything passes. -ENOENT if there is none, -EBUSY if another tool loaded it. */
+VPC_API int vpc_port_filter_detach(uint32_t ifindex, const char *pin_directory, struct vpc_error *error);
+
+struct vpc_port_filter;
+
+/*
+ * The filter on an interface, also one that another tool loaded (`ip link set dev IF xdp object portfilter.bpf.o`), which
+ * needs CAP_SYS_ADMIN. -ENOENT if there is none. One that nobody confirmed in time is first taken back for good.
+ */
+VPC_API int vpc_port_filter_open(uint32_t ifindex, const char *pin_directory, struct vpc_port_filter **ret_filter, struct vpc_error *error);
+VPC_API struct vpc_port_filter *vpc_port_filter_free(struct vpc_port_filter *filter);
+
+struct vpc_port_filter_state {
+	enum vpc_hook hook;   /* AUTO: another tool attached it */
+	uint32_t program_id;
+	bool waits;           /* for confirmation, or for its holder */
+	uint64_t time_left;   /* nanoseconds, if it waits */
+	uint32_t holder;
+	uint16_t first_reply, last_reply; /* first > last: none */
+};
+VPC_API void vpc_port_filter_describe(const struct vpc_port_filter *filter, struct vpc_port_filter_state *ret_state);
+/* Every open port by number, TCP, UDP, then other protocols, until visit returns non-zero, which is returned. */
+VPC_API int vpc_port_filter_each_port(const struct vpc_port_filter *filter, int (*visit)(const struct vpc_port *port, void *context), void *context);
+
+struct vpc_port_filter_count {
+	const char *verdict;     /* "PUBLIC" */
+	const char *description;
+	const char *action;      /* "pass", "redirect" or "drop" */
+	uint64_t packets;
+};
+VPC_API int vpc_port_filter_each_count(const struct vpc_port_filter *filter, int (*visit)(const struct vpc_port_filter_count *count, void *context), void *context, struct vpc_error *error);
+
+/* Adds the flags of each. */
+VPC_API int vpc_port_filter_open_ports(struct vpc_port_filter *filter, const struct vpc_port *ports, size_t count, struct vpc_error *error);
+/* Closes each, whatever its flags. -EINVAL if none would stay open: nothing is closed then. */
+VPC_API int vpc_port_filter_close_ports(struct vpc_port_filter *filter, const struct vpc_port *ports, size_t count, struct vpc_error *error);
+/* It stays. -EALREADY if it did not wait, -EBUSY if it lasts as long as its holder. */
+VPC_API int vpc_port_filter_confirm(struct vpc_port_filter *filter, struct vpc_error *error);
+/* Moves the deadline so far ahead. -ESTALE if the filter has another holder by now, or none. */
+VPC_API int vpc_port_filter_hold(struct vpc_port_filter *filter, uint32_t holder, uint64_t nanoseconds, struct vpc_error *error);
+/* Descriptor of the map that takes AF_XDP sockets by receive queue (0 to 255); the filter keeps it. */
+VPC_API int vpc_port_filter_socket_map(const struct vpc_port_filter *filter);
 
 /* ---- what this machine can do ---- */
 
