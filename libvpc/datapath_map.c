@@ -13,6 +13,8 @@
 
 enum { BATCH = 4096 }; /* entries of one system call; more than any bucket holds */
 
+#define KERNEL_ENOTSUPP 524 /* a number of the kernel's own (include/linux/errno.h), with which old ones answer users, too */
+
 static bool is_per_cpu(uint32_t type) {
 	return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_ARRAY;
 }
@@ -141,7 +143,7 @@ static int read_in_batches(const struct reading *reading) {
 	return 0;
 }
 
-/* For kinds of map that know no batches. */
+/* For kinds of map that know no batches: prefixes before 5.13, for one. */
 static int read_one_by_one(const struct reading *reading) {
 	const struct vpc_map *map = reading->map;
 	uint8_t key[map->key_size], next[map->key_size], value[map->read_size];
@@ -161,7 +163,7 @@ int vpc_map_read(const struct vpc_map *map, bool (*is_wanted)(const void *key, c
 	const struct reading reading = {map, is_wanted, context, entries};
 	size_t before = entries->count;
 	int result = read_in_batches(&reading);
-	if (result == -ENOTSUP || result == -EINVAL || result == -ENOSPC) {
+	if (result == -KERNEL_ENOTSUPP || result == -ENOTSUP || result == -EINVAL || result == -ENOSPC) {
 		entries->count = before;
 		result = read_one_by_one(&reading);
 	}
