@@ -7,6 +7,7 @@
 
 #define WRAP_SLOTS 8
 #define WRAP_FAILED 99
+#define WRAP_NO_SENDER 98 /* the kernel takes tunnel keys, but no sender's address in them */
 
 struct wrap_arrival {
 	__u32 slot;         /* of the program under test */
