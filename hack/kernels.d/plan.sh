@@ -12,7 +12,7 @@ slowness() { if [[ $accelerator == kvm ]]; then echo 1; else echo 10; fi; }
 # make_plan BUILD: lines of name, seconds, command, split by tabs
 make_plan() {
 	if [[ -n $run ]]; then
-		printf 'run\t30\t%s\n' "$run"
+		printf 'run\t%s\t%s\n' $((60 * $(slowness))) "$run"
 		return
 	fi
 	local chosen=$guest_tests
