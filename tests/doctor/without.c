@@ -4,7 +4,7 @@
  *
  * System calls are refused by a seccomp filter, or looked at by this process before they go on: names of kinds and numbers
  * of helpers in their memory are exchanged for ones that no kernel has, so that the kernel itself gives the answer.
- * Only what ethtool asks is answered here.
+ * Only what ethtool asks is answered here, and how long a program is as machine code.
  *
  *	without  <-- seccomp notification --  COMMAND  -- bpf(), sendto(), ioctl() -->  kernel
  */
@@ -51,6 +51,7 @@
 	X(VXLAN, "vxlan", "vxlan is no kind of device") \
 	X(XDP, "xdp", "XDP is no type of program") \
 	X(REDIRECT_PEER, "redirect_peer", "that helper is unknown") \
+	X(JIT, "jit", "no program is compiled to machine code") \
 	X(CGROUP_MEMORY, "cgroup-memory", "BPF is counted against the limit of locked memory") \
 	X(PLAIN_UPLINK, "plain-uplink", "every offload of every interface is on, and the driver is vmxnet3")
 
@@ -59,7 +60,7 @@ enum { THINGS(THING_AS_BIT) };
 #define THING_AS_ENUM(name, word, text) THING_##name = 1 << THING_##name##_BIT,
 enum thing { THINGS(THING_AS_ENUM) };
 #define LOOKED_AT \
-	(THING_TCX | THING_CLSACT | THING_VXLAN | THING_XDP | THING_REDIRECT_PEER | THING_CGROUP_MEMORY | THING_PLAIN_UPLINK)
+	(THING_TCX | THING_CLSACT | THING_VXLAN | THING_XDP | THING_REDIRECT_PEER | THING_JIT | THING_CGROUP_MEMORY | THING_PLAIN_UPLINK)
 
 static pid_t child;
 
@@ -163,6 +164,43 @@ static bool is_charged(const struct call *call) {
 	return prlimit(call->thread, RLIMIT_MEMLOCK, NULL, &limit) == 0 && limit.rlim_cur < CHARGED_LIMIT;
 }
 
+/* A descriptor of the command, as one of this process. */
+static int take_descriptor(pid_t process, int number) {
+	int process_fd = (int)syscall(SYS_pidfd_open, process, 0);
+	int fd = process_fd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, process_fd, number, 0);
+	if (process_fd >= 0)
+		close(process_fd);
+	return fd;
+}
+
+static bool is_program(int fd) {
+	char path[32], kind[32] = "";
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return readlink(path, kind, sizeof kind - 1) > 0 && strcmp(kind, "anon_inode:bpf-prog") == 0;
+}
+
+/* Answers in the kernel's place who asks nothing but what has a place in the structure itself. Returns whether it did. */
+static bool answer_program_info(const struct call *call) {
+	union bpf_attr attributes = {0};
+	struct bpf_prog_info info = {0}, nothing = {0};
+	size_t size = call->data->args[2];
+	if (!read_memory(call, call->data->args[1], &attributes, size < sizeof attributes ? size : sizeof attributes))
+		return false;
+	uint64_t place = attributes.info.info;
+	size = attributes.info.info_len < sizeof info ? attributes.info.info_len : sizeof info;
+	if (!read_memory(call, place, &info, size) || memcmp(&info, &nothing, sizeof info))
+		return false;
+	int fd = take_descriptor(child, (int)attributes.info.bpf_fd);
+	attributes.info = (typeof(attributes.info)){.bpf_fd = (uint32_t)fd, .info_len = sizeof info, .info = (uintptr_t)&info};
+	bool is_known = fd >= 0 && is_program(fd) && syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attributes, sizeof attributes) == 0;
+	if (fd >= 0)
+		close(fd);
+	info.jited_prog_len = 0;
+	if (is_known)
+		write_memory(call, place, &info, size);
+	return is_known;
+}
+
 /* 0 to go on, else a negative errno for the command. */
 static int look_at_bpf(const struct call *call, unsigned things) {
 	union bpf_attr attributes = {0};
@@ -239,7 +277,9 @@ static void answer(int listener, unsigned things) {
 	struct call call = {&notification.data, (pid_t)notification.pid, open(path, O_RDWR | O_CLOEXEC)};
 	struct seccomp_notif_resp response = {.id = notification.id};
 	bool answered = false;
-	if (call.memory >= 0 && notification.data.nr == SYS_bpf)
+	if (call.memory >= 0 && notification.data.nr == SYS_bpf && things & THING_JIT && call.data->args[0] == BPF_OBJ_GET_INFO_BY_FD)
+		answered = answer_program_info(&call);
+	else if (call.memory >= 0 && notification.data.nr == SYS_bpf)
 		response.error = look_at_bpf(&call, things);
 	else if (call.memory >= 0 && notification.data.nr == SYS_ioctl)
 		answered = things & THING_PLAIN_UPLINK && answer_ethtool(&call);
@@ -269,16 +309,6 @@ static void run_command(char **command, unsigned things, const int to_parent[2],
 	die(command[0]);
 }
 
-/* The child's descriptor, by its number. */
-static int take_listener(int number) {
-	int process = (int)syscall(SYS_pidfd_open, child, 0);
-	int listener = process < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, process, number, 0);
-	if (listener < 0)
-		die("descriptor of the filter");
-	close(process);
-	return listener;
-}
-
 int main(int count, char **arguments) {
 	int to_parent[2], to_child[2], listener = -1, status = 0;
 	if (count < 3)
@@ -293,8 +323,8 @@ int main(int count, char **arguments) {
 	signal(SIGINT, pass_on);
 	if (read(to_parent[0], &listener, sizeof listener) != sizeof listener)
 		return 125;
-	if (things & LOOKED_AT)
-		listener = take_listener(listener);
+	if (things & LOOKED_AT && (listener = take_descriptor(child, listener)) < 0)
+		die("descriptor of the filter");
 	if (write(to_child[1], "", 1) != 1)
 		die("pipe");
 	struct pollfd poller = {.fd = listener, .events = POLLIN};
