@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # A machine from power-on to its end; sourced by hack/kernels.
+# shellcheck disable=SC2154 # what it uses is set there
 #
 #   console   ttyS0 or ttyAMA0, a file: for people
 #   results   a virtio port, the machine's standard output here: what guest/init says in its head, line by line
@@ -78,7 +79,7 @@ follow() {
 show_result() {
 	local name=$1 status=$2 seconds="$(($3 / 1000)).$(($3 / 100 % 10)) s" output=$4
 	case $status in
-	0) printf '%-10s %-22s %sok%s       %8s\n' "$label" "$name" "$green" "$plain" "$seconds" ;;
+	0) printf '%-10s %-22s %sok%s       %8s\n' "$label" "$name" "$green" "$plain" "$seconds"; sed -n 's/^note: /           /p' "$output" 2>/dev/null || true ;;
 	77) printf '%-10s %-22s %sskipped%s  %8s  %s\n' "$label" "$name" "$blue" "$plain" "$seconds" "$(head -n 1 "$output" 2>/dev/null)" ;;
 	124 | 137) printf '%-10s %-22s %sFAILED%s   %8s  took too long\n' "$label" "$name" "$red" "$plain" "$seconds"; cat "$output" 2>/dev/null ;;
 	*) printf '%-10s %-22s %sFAILED%s   %8s  exit status %s\n' "$label" "$name" "$red" "$plain" "$seconds" "$status"; cat "$output" 2>/dev/null ;;
@@ -87,14 +88,14 @@ show_result() {
 
 show_console() {
 	echo "--- the console's last lines ($1)"
-	tail -c 20000 "$1" | tr -cd '\n\t -~' | tail -n 30
+	tail -c 20000 "$1" | tr -cd '\n\t -~' | tail -n 60
 	cat "$work/emulator.log"
 	echo "---"
 }
 
-# boot ARCHITECTURE KERNEL INITRAMFS FOLDER: 0 if all went well; what was told is in FOLDER/told
+# boot ARCHITECTURE KERNEL INITRAMFS: 0 if all went well; what was told is in $folder/told
 boot() {
-	local folder=$4 result=0 running='the boot' patience=60
+	local result=0 running='the boot' patience=60
 	[[ $accelerator == kvm ]] || patience=300
 	start_machine "$1" "$accelerator" "$2" "$3" "$folder/console"
 	follow "$patience" "$folder/told" || result=$?

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # Packages of any Debian release and architecture, fetched and unpacked, never installed; sourced by hack/kernels.
+# shellcheck disable=SC2154 # what it uses is set there
 #
 #   $cache/apt/SUITE-ARCH/     lists and configuration of an apt of our own: versions are whatever the release offers
 #   $cache/PACKAGE_VERSION/    a kernel: vmlinuz, lib/modules/RELEASE
@@ -85,7 +86,7 @@ unpack() {
 		mkdir -p "$folder/usr/$name"
 		[[ -e $folder/$name ]] || ln -s "usr/$name" "$folder/$name"
 	done
-	for package in "$@"; do dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink -C "$folder"; done
+	for package in "$@"; do dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink -C "$folder" || return; done
 }
 
 # fetch_kernel SUITE ARCHITECTURE PACKAGE: sets kernel to its folder, kernel_version to the package's version
@@ -104,12 +105,12 @@ fetch_kernel() {
 	mkdir "$temporary/packages" "$temporary/kernel"
 	(cd "$temporary/packages" && download "$suite" "$architecture" "${packages[@]}" || { echo "$reason" >../reason; exit 1; }) ||
 		{ reason=$(<"$temporary/reason"); return 1; }
-	unpack "$temporary/kernel" "$temporary"/packages/*.deb
-	mv "$(find "$temporary/kernel/" -type f -name 'vmlinuz*' | head -n 1)" "$temporary/vmlinuz"
-	mv "$temporary/vmlinuz" "$temporary/kernel/vmlinuz"
-	rm -rf "$temporary/kernel/boot" "$temporary/kernel/usr/share"
-	depmod -b "$temporary/kernel" "$(ls "$temporary/kernel/lib/modules")"
-	mv "$temporary/kernel" "$kernel"
+	unpack "$temporary/kernel" "$temporary"/packages/*.deb &&
+		mv "$(find "$temporary/kernel/" -type f -name 'vmlinuz*' | head -n 1)" "$temporary/vmlinuz" &&
+		mv "$temporary/vmlinuz" "$temporary/kernel/vmlinuz" &&
+		rm -rf "$temporary/kernel/boot" "$temporary/kernel/usr/share" &&
+		depmod -b "$temporary/kernel" "$(ls "$temporary/kernel/lib/modules")" &&
+		mv "$temporary/kernel" "$kernel" && rm -rf "${temporary:?}"
 }
 
 # fetch_root SUITE ARCHITECTURE PACKAGE...: these and all that they need; sets root to its folder
@@ -129,7 +130,5 @@ fetch_root() {
 	temporary=$(mktemp -d "$cache/fetching.XXXXXX")
 	undo_later "rm -rf '$temporary'"
 	mkdir "$temporary/root"
-	unpack "$temporary/root" "$folder"/archives/*.deb
-	rm -f "$folder"/archives/*.deb
-	mv "$temporary/root" "$root"
+	unpack "$temporary/root" "$folder"/archives/*.deb && mv "$temporary/root" "$root" && rm -rf "${temporary:?}" "$folder"/archives/*.deb
 }

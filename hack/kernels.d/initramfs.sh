@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # What a machine boots with: three archives one after the other, as the kernel takes them; sourced by hack/kernels.
+# shellcheck disable=SC2154 # what it uses is set there
 
 # Programs that the tests call in there, and the libraries of the build in the form that cross-building takes.
 root_programs=(bash dash coreutils findutils grep sed mawk util-linux bsdextrautils mount procps kmod iproute2 iputils-ping nftables jq
@@ -25,7 +26,7 @@ make_root_archive() {
 	root_archive=$root.cpio
 	[[ ! -e $root_archive ]] || return 0
 	stage=$(mktemp -d "$cache/packing.XXXXXX")
-	undo_later "rm -rf '$stage'"
+	undo_later "rm -rf '$stage' '$stage.cpio'"
 	cp -a --reflink=auto "$root/." "$stage/"
 	(cd "$stage" && rm -rf usr/{include,share,games,src} var/{cache,lib,log} usr/lib/{python*,valgrind,gcc,systemd,udev})
 	find "$stage/usr/lib" \( -name '*.a' -o -name '*.o' \) -delete
@@ -36,9 +37,7 @@ make_root_archive() {
 	ln -s /run "$stage/var/run"
 	printf 'root:x:0:0::/root:/bin/bash\ntcpdump:x:100:100::/:/bin/false\nnobody:x:65534:65534::/:/bin/false\n' >"$stage/etc/passwd"
 	printf 'root:x:0:\ntcpdump:x:100:\nnogroup:x:65534:\n' >"$stage/etc/group"
-	pack "$stage" "$root_archive.new"
-	mv "$root_archive.new" "$root_archive"
-	rm -rf "${stage:?}"
+	pack "$stage" "$stage.cpio" && mv "$stage.cpio" "$root_archive" && rm -rf "${stage:?}"
 }
 
 # The files of the modules in the list and of what these need, below lib/modules/RELEASE.

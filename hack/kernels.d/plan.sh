@@ -1,10 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # Which tests run in a machine, by their names in ctest; sourced by hack/kernels.
+# shellcheck disable=SC2154 # what it uses is set there
 
-guest_tests='^(verifier_budget|library_(instance|patch|loaders)|packet_(rows|scenarios)|attach_(features|attach)|datapath_(traffic|life))$'
-# What is long and finds the same on any kernel: only where machines run at the speed of the hardware.
-fast_guest_tests='^(packet_random|attach_(foreign|kill|refuse)|datapath_(sets|flows))$'
+short_tests='^(verifier_budget|library_(instance|patch|loaders)|packet_(rows|scenarios)|attach_(features|attach)|datapath_(traffic|life))$'
+# What is long and finds the same on nearly any kernel.
+long_tests='^(packet_random|attach_(foreign|kill|refuse)|datapath_(crowd|sets|flows))$'
 
 # What is emulated is slower than what was measured when a test got its limit.
 slowness() { if [[ $accelerator == kvm ]]; then echo 1; else echo 10; fi; }
@@ -12,11 +13,11 @@ slowness() { if [[ $accelerator == kvm ]]; then echo 1; else echo 10; fi; }
 # make_plan BUILD: lines of name, seconds, command, split by tabs
 make_plan() {
 	if [[ -n $run ]]; then
-		printf 'run\t%s\t%s\n' $((60 * $(slowness))) "$run"
+		printf 'run\t%s\t%s\n' "${limit:-$((60 * $(slowness)))}" "$run"
 		return
 	fi
-	local chosen=$guest_tests
-	[[ $accelerator != kvm ]] || chosen+="|$fast_guest_tests"
+	local chosen=$short_tests
+	$short || chosen+="|$long_tests"
 	ctest --test-dir "$1" --show-only=json-v1 | jq -r --arg chosen "$chosen" --arg only "$only" --argjson slowness "$(slowness)" '
 		def property($name): first(.properties[] | select(.name == $name) | .value) // null;
 		.tests[] | select(.name | test($chosen)) | select(.name | test($only)) |

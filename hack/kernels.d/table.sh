@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # What was found on each kernel, as a table in Markdown; sourced by hack/kernels.
+# shellcheck disable=SC2154 # what it uses is set there
 #
 # Made of the lines "program NAME COUNT FORM" and "feature NAME VALUE" in build/kernels/KERNEL/told.
 
@@ -30,6 +31,12 @@ with_commas() { sed ':a; s/^\([0-9]*[0-9]\)\([0-9]\{3\}\)/\1,\2/; ta' <<<"$1"; }
 
 # feature_of KERNEL NAME
 feature_of() { lines_of "$1" feature | awk -v name="$2" '$1 == name { print $2; found = 1 } END { if (!found) print "-" }'; }
+
+# passed_of KERNEL REGEX: whether all tests of that name passed
+passed_of() {
+	awk -v name="$2" '$1 == "end" && $2 ~ name { if ($3 == 77) skipped = 1; else if ($3) failed = 1; found = 1 }
+		END { print !found ? "-" : failed ? "**no**" : skipped ? "skipped" : "yes" }' "$build/kernels/$1/told"
+}
 
 row() { local cells; cells=$(printf ' %s |' "$@"); echo "|$cells"; }
 
@@ -61,6 +68,9 @@ print_table() {
 	row_of "XDP on a veth" feature_of xdp
 	row_of "a replacement there keeps its" feature_of xdp_replacement
 	row_of "\`redirect_peer\`" feature_of redirect_peer
+	row_of "attach, replace, pin, read back" passed_of '^(attach|library|datapath_life)'
+	row_of "packet tables and scenarios" passed_of '^packet_(rows|scenarios)$'
+	row_of "two nodes, VXLAN and VLAN (\`hack/demo\`)" passed_of '^(demo|datapath_traffic)$'
 }
 
 # Into build/kernels/table.md, and between its marks in the README if that was asked for.
@@ -68,6 +78,7 @@ write_table() {
 	local table=$build/kernels/table.md marked
 	print_table >"$table"
 	$readme || return 0
+	((failed == 0 && skipped == 0)) || { say "README.md stays as it is: not all is well"; return 0; }
 	grep -q '^<!-- kernels: begin' README.md && grep -q '^<!-- kernels: end' README.md || fail "README.md has no marks <!-- kernels: begin --> and <!-- kernels: end -->"
 	marked=$(awk -v table="$table" '/^<!-- kernels: end/ { inside = 0; print "" } !inside { print }
 		/^<!-- kernels: begin/ { inside = 1; print ""; while ((getline line < table) > 0) print line }' README.md)
