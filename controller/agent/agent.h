@@ -29,7 +29,7 @@ struct agent {
 	const char *settings_reason; /* CamelCase: why other settings than the ConfigMap's are in force; NULL: they are the same */
 	char settings_trouble[600];
 	bool settings_lacking; /* the ConfigMap is wrong, and there are no earlier settings */
-	bool node_busy;        /* the Node's status is being written */
+	bool node_busy;        /* the Node's status is being written, or its taint lifted */
 	struct allocator *allocator;
 	struct publisher *publisher;
 	struct reconciler *reconciler;

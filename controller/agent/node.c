@@ -6,6 +6,7 @@
 #include "firewall.h"
 #include "links.h"
 #include "log.h"
+#include "taint.h"
 #include "text.h"
 #include "vxlan.h"
 
@@ -124,6 +125,7 @@ void node_tell_conditions(struct agent *agent) {
 	if (*agent->plugin_reason)
 		set_node_condition(agent, "VPCPlugin", in_place, agent->plugin_reason,
 		    in_place ? "vpc-cni is installed, and in the main plugin's list" : agent->plugin_trouble);
+	taint_lift(agent);
 }
 
 void node_check_routes(struct agent *agent, const uint8_t (*nodes)[16], size_t count) {

@@ -114,7 +114,15 @@ struct node_address {
 	char *type, *address;
 };
 
+struct taint {
+	char *key, *effect;
+};
+
 struct node_object {
+	struct {
+		struct taint *items;
+		size_t count;
+	} taints;
 	struct {
 		struct node_address *items;
 		size_t count;

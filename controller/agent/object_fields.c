@@ -148,7 +148,18 @@ static const struct field NODE_STATUS_FIELDS[] = {
 	{"conditions", FIELD_LIST, AT(node.conditions), &CONDITION, .text = "of the node"},
 };
 static const struct schema NODE_STATUS = SCHEMA(struct object, true, NODE_STATUS_FIELDS);
-static const struct field NODE_FIELDS[] = {METADATA_FIELD, {"status", FIELD_STRUCT, 0, &NODE_STATUS, .text = "by the node"}};
+static const struct field TAINT_FIELDS[] = {
+	{"key", FIELD_TEXT, offsetof(struct taint, key), .required = true, .text = "what is wrong"},
+	{"effect", FIELD_TEXT, offsetof(struct taint, effect), .text = "on Pods that do not tolerate it"},
+};
+static const struct schema TAINT = SCHEMA(struct taint, true, TAINT_FIELDS);
+static const struct field NODE_SPEC_FIELDS[] = {{"taints", FIELD_LIST, AT(node.taints), &TAINT, .text = "of the node"}};
+static const struct schema NODE_SPEC = SCHEMA(struct object, true, NODE_SPEC_FIELDS);
+static const struct field NODE_FIELDS[] = {
+	METADATA_FIELD,
+	{"spec", FIELD_STRUCT, 0, &NODE_SPEC, .text = "by people"},
+	{"status", FIELD_STRUCT, 0, &NODE_STATUS, .text = "by the node"},
+};
 
 static const struct field CONFIG_FIELDS[] = {METADATA_FIELD, {"data", FIELD_MAP, AT(config), .text = "settings by name"}};
 

@@ -44,6 +44,11 @@ struct source_verbs {
 	/* Only if that UID and version still stand there; an empty version in the object: any version. */
 	void (*delete)(struct source *source, const struct object *object, source_answer answer, void *context);
 	/*
+	 * Takes the taints of that key off a Node, whatever their effect, only if metadata.resourceVersion still stands there. NULL:
+	 * this source has Nodes that nobody schedules by.
+	 */
+	void (*lift_taint)(struct source *source, const struct object *node, const char *key, source_answer answer, void *context);
+	/*
 	 * Whether VPCEndpoints of the VPC of that UID are told of; those of this node always are. Of VPCs that are followed
 	 * before the loop runs, synced waits for them. A source may tell of more.
 	 */

@@ -340,7 +340,7 @@ static struct source *close_source(struct source *source) {
 	return NULL;
 }
 
-static const struct source_verbs VERBS = {get_object, list_objects, create_object, update_object, delete_object, follow_all, is_complete, close_source};
+static const struct source_verbs VERBS = {get_object, list_objects, create_object, update_object, delete_object, NULL, follow_all, is_complete, close_source};
 
 static const char *const FOLDER_NAMES[FOLDERS] = {"", "networkids", "vpcendpoints", "status", "uids", "events"};
 

@@ -96,6 +96,7 @@ void operation_list(struct source *source, enum kind kind, const char *label, co
 void operation_create(struct source *source, const struct object *object, source_answer answer, void *context);
 void operation_update(struct source *source, const struct object *object, source_answer answer, void *context);
 void operation_delete(struct source *source, const struct object *object, source_answer answer, void *context);
+void operation_lift_taint(struct source *source, const struct object *node, const char *key, source_answer answer, void *context);
 void operations_close(struct kubernetes *kube);
 /* The watch that knows such an object, or NULL. */
 struct watch *kubernetes_watch_of(struct kubernetes *kube, const struct object *object);

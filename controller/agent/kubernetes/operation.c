@@ -354,6 +354,22 @@ void operation_update(struct source *source, const struct object *object, source
 	operation->body = body.bytes;
 }
 
+/* Taints have no key by which a patch could merge them, but places, which hold as long as the version does: else it is a conflict. */
+void operation_lift_taint(struct source *source, const struct object *node, const char *key, source_answer answer, void *context) {
+	struct buffer body = {0};
+	struct operation *operation = start(kube_of(source), VERB_UPDATE, "PATCH", object_ref(node),
+	    api_path(KIND_NODE, NULL, node->metadata.name, NULL), answer, context);
+	buffer_text(&body, "[{\"op\":\"replace\",\"path\":\"/metadata/resourceVersion\",\"value\":");
+	buffer_quoted(&body, node->metadata.resource_version ? node->metadata.resource_version : "");
+	buffer_text(&body, "}");
+	for (size_t i = node->node.taints.count; i-- > 0;)
+		if (!strcmp(node->node.taints.items[i].key, key))
+			buffer_format(&body, ",{\"op\":\"remove\",\"path\":\"/spec/taints/%zu\"}", i);
+	buffer_text(&body, "]");
+	operation->body = body.bytes;
+	operation->content_type = "application/json-patch+json";
+}
+
 void operation_delete(struct source *source, const struct object *object, source_answer answer, void *context) {
 	struct buffer body = {0};
 	struct operation *operation = start(kube_of(source), VERB_DELETE, "DELETE", object_ref(object),

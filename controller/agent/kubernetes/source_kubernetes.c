@@ -158,7 +158,7 @@ static struct source *close_source(struct source *source) {
 }
 
 static const struct source_verbs VERBS = {
-    operation_get, operation_list, operation_create, operation_update, operation_delete, follow, is_complete, close_source};
+    operation_get, operation_list, operation_create, operation_update, operation_delete, operation_lift_taint, follow, is_complete, close_source};
 
 int source_kubernetes_open(uv_loop_t *loop, const struct kubernetes_options *options, const struct source_watcher *watcher,
     struct source **ret_source, struct vpc_error *error) {
