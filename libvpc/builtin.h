@@ -5,6 +5,7 @@
 
 #include <vpc/vpc.h>
 
-#define VPC_BUILTIN_OBJECTS(X) X(pod) X(node) X(steps) X(confine) X(portfilter)
+#define VPC_DATAPATH_OBJECTS(X) X(pod) X(node) X(steps) X(confine) /* what vpc-controller needs of a kernel */
+#define VPC_BUILTIN_OBJECTS(X) VPC_DATAPATH_OBJECTS(X) X(portfilter)
 
 #endif

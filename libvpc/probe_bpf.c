@@ -201,7 +201,7 @@ static void free_template(struct vpc_template **template) {
 }
 
 #define OBJECT_AS_NAME(name) #name,
-static const char *const OBJECTS[] = {VPC_BUILTIN_OBJECTS(OBJECT_AS_NAME)};
+static const char *const OBJECTS[] = {VPC_DATAPATH_OBJECTS(OBJECT_AS_NAME)};
 enum { OBJECT_COUNT = sizeof OBJECTS / sizeof *OBJECTS };
 
 /* Whether the programs of the datapath are worth loading. */
