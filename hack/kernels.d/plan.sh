@@ -22,6 +22,7 @@ make_plan() {
 		def property($name): first(.properties[] | select(.name == $name) | .value) // null;
 		.tests[] | select(.name | test($chosen)) | select(.name | test($only)) |
 		[.name, (property("TIMEOUT") // 60) * $slowness, ((property("ENVIRONMENT") // []) | map(@sh + " ") | add // "" | if . == "" then "" else "env " + . end) + (.command | @sh)] | @tsv'
+	[[ ! doctor =~ $only ]] || printf 'doctor\t%s\t%s\n' $((30 * $(slowness))) "$here/guest/doctor $1"
 	[[ ! demo =~ $only ]] || printf 'demo\t%s\t%s\n' $((60 * $(slowness))) "cd $PWD && LIBVPC_BUILD=$1 hack/demo --no-build"
 }
 

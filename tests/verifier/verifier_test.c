@@ -17,6 +17,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include <vpc/vpc.h>
+#include "builtin.h"
 
 enum { POD_BUDGET = 1400, SHARED_BUDGET = 10000, MOST_PROGRAMS = 16 };
 
@@ -167,8 +168,22 @@ static void keeps_within_the_budget(void **state) {
 	assert_int_equal(too_many, 0);
 }
 
+/* What the library embeds may not be forgotten above. */
+static void every_object_is_counted(void **state) {
+#define NAME_OF(name) #name,
+	static const char *const OBJECTS[] = {VPC_BUILTIN_OBJECTS(NAME_OF)};
+	(void)state;
+	for (size_t i = 0; i < sizeof OBJECTS / sizeof *OBJECTS; i++) {
+		size_t at = 0;
+		while (at < sizeof CASES / sizeof *CASES && strcmp(CASES[at].template, OBJECTS[i]))
+			at++;
+		if (at == sizeof CASES / sizeof *CASES)
+			fail_msg("%s has no budget", OBJECTS[i]);
+	}
+}
+
 int main(int argc, char **argv) {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(keeps_within_the_budget)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(every_object_is_counted), cmocka_unit_test(keeps_within_the_budget)};
 	if (argc != 2)
 		return fprintf(stderr, "usage: %s OBJECT_DIRECTORY\n", argv[0]), 2;
 	object_directory = argv[1];
