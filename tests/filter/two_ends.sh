@@ -66,3 +66,6 @@ silent() {
 
 # counted VERDICT: how often
 counted() { "$vpcctl" filter show --interface "${2:-near}" -o json | jq --arg verdict "$1" '.counters[] | select(.verdict == $verdict) | .packets'; }
+
+# packets_in FILE FILTER...: how many packets of the pcap file the filter of tcpdump takes
+packets_in() { tcpdump --count -n -r "$@" 2>/dev/null | sed 's/ packet.*//'; }
