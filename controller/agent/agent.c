@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent.h"
 #include "allocator.h"
+#include "binding.h"
 #include "../cleanup.h"
 #include "cni_install.h"
 #include "cni_server.h"
@@ -120,6 +121,8 @@ int agent_start(struct agent *agent, const struct options *options, struct vpc_e
 		unlink(options->ready_file);
 	config_parse(NULL, &agent->config, NULL);
 	int result = options->no_datapath ? 0 : records_load(agent, error);
+	if (result == 0 && !options->no_datapath)
+		result = bindings_load(agent, error);
 	if (result < 0)
 		return result;
 	cni_install_open(agent); /* first of all: until ADD is served, a Pod waits, but does not start beside its VPC */

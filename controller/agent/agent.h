@@ -18,6 +18,7 @@ struct cni_server;
 struct addition;
 struct events;
 struct counts;
+struct pods;
 
 struct agent {
 	uv_loop_t loop;
@@ -35,12 +36,16 @@ struct agent {
 	struct reconciler *reconciler;
 	struct events *events;
 	struct counts *counts;
+	struct pods *pods;
 	struct cni_server *server;
 	struct addition *additions; /* ADDs under way */
 	uv_timer_t wake, tick;
 	uv_timer_cb on_wake;
 
 	int state_folder;
+	int bindings_folder;
+	struct table bindings; /* UID of a Pod to struct binding */
+	struct table readings; /* name of a Namespace to struct reading */
 	struct table records; /* "container/interface" to struct record: the Pods that this node has in VPCs */
 
 	struct vpc_datapath *datapath; /* NULL: see not_ready */

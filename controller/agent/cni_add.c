@@ -5,12 +5,14 @@
  */
 #include "address.h"
 #include "allocator.h"
+#include "binding.h"
 #include "../cleanup.h"
 #include "cni_server.h"
 #include "events.h"
 #include "links.h"
 #include "log.h"
 #include "membership.h"
+#include "namespaces.h"
 #include "node.h"
 #include "publisher.h"
 #include "reconciler.h"
@@ -34,6 +36,7 @@ struct addition {
 	enum vpc_encapsulation encapsulation;
 	uint32_t id;
 	bool asked_pod, asked_vpc; /* live, after memory had none */
+	bool knows_namespace;      /* it was read live */
 	bool reading, aborted;     /* an answer of the source is awaited */
 };
 
@@ -90,6 +93,12 @@ static void read_live(struct addition *addition, bool *asked, enum kind kind, co
 	source->verbs->get(source, kind, namespace, name, note_live, addition);
 }
 
+/* What a manifest without a UID was given by the source, no runtime knows. */
+static bool is_asked_for(const struct object *pod, const char *uid) {
+	const char *static_uid = membership_static_uid(pod);
+	return !pod->uid_given || !*uid || !strcmp(pod->metadata.uid, uid) || (static_uid && !strcmp(static_uid, uid));
+}
+
 static int find_pod(struct addition *addition, const struct object **ret_pod, struct vpc_error *error) {
 	const struct cni_request *request = &addition->request;
 	const struct agent *agent = addition->agent;
@@ -98,12 +107,12 @@ static int find_pod(struct addition *addition, const struct object **ret_pod, st
 	if (!agent->synced)
 		return fail(error, CNI_TRY_AGAIN, "the agent has not read the objects yet");
 	const struct object *pod = agent_find(agent, KIND_POD, request->pod_namespace, request->pod_name);
-	if (!pod) {
+	bool is_right = pod && is_asked_for(pod, request->pod_uid);
+	if (!is_right)
 		read_live(addition, &addition->asked_pod, KIND_POD, request->pod_namespace, request->pod_name);
+	if (!pod)
 		return fail(error, CNI_TRY_AGAIN, "Pod %s/%s is not known", request->pod_namespace, request->pod_name);
-	}
-	if (pod->uid_given && *request->pod_uid && strcmp(pod->metadata.uid, request->pod_uid) &&
-	    !map_get(&pod->metadata.annotations, "kubernetes.io/config.hash"))
+	if (!is_right)
 		return fail(error, CNI_TRY_AGAIN, "Pod %s/%s has UID %s, the runtime asks for %s", request->pod_namespace, request->pod_name,
 		    pod->metadata.uid, request->pod_uid);
 	if (pod->pod.node_name && strcmp(pod->pod.node_name, agent->options.node))
@@ -112,12 +121,45 @@ static int find_pod(struct addition *addition, const struct object **ret_pod, st
 	return 0;
 }
 
-static int find_vpc(struct addition *addition, const char *name, const struct object **ret_vpc, struct vpc_error *error) {
+static void note_namespace(void *context, int result, const struct object *space, const struct vpc_error *error) {
+	struct addition *addition = context;
+	(void)space; /* memory has it now */
+	addition->reading = false;
+	if (result < 0 && result != -ENOENT && !addition->aborted) {
+		_cleanup_(free_memory) char *text = format_text("Namespace %s, whose annotation may concern the Pod: %s", addition->request.pod_namespace, error->text);
+		end_failed(addition, CNI_TRY_AGAIN, text);
+		return;
+	}
+	addition->knows_namespace = true;
+	advance(addition);
+}
+
+/* NULL: none. What the Pod was bound to holds; else its own annotation decides, else its Namespace's as it is now. */
+static int find_membership(struct addition *addition, const struct object *pod, const char **ret_name, struct vpc_error *error) {
+	struct agent *agent = addition->agent;
+	const struct binding *binding = binding_of(agent, pod);
+	if (binding) {
+		*ret_name = binding->vpc_name;
+		return 0;
+	}
+	if (!membership_is_own(pod) && !addition->knows_namespace) {
+		addition->reading = true;
+		namespace_read(agent, pod->metadata.namespace, note_namespace, addition);
+		return fail(error, CNI_TRY_AGAIN, "Namespace %s is being read", pod->metadata.namespace);
+	}
+	int code = membership_annotation(agent, pod, ret_name, error);
+	return code || !*ret_name ? code : membership_eligible(agent, pod, NULL, error);
+}
+
+static int find_vpc(struct addition *addition, const struct object *pod, const char *name, const struct object **ret_vpc, struct vpc_error *error) {
+	const struct binding *binding = binding_of(addition->agent, pod);
 	const struct object *vpc = agent_find(addition->agent, KIND_VPC, NULL, name);
 	if (!vpc) {
 		read_live(addition, &addition->asked_vpc, KIND_VPC, NULL, name);
 		return fail(error, CNI_TRY_AGAIN, "there is no VPC '%s'", name);
 	}
+	if (binding && binding->vpc_uid && strcmp(binding->vpc_uid, vpc->metadata.uid))
+		return fail(error, CNI_REFUSED, "VPC %s was deleted and made anew since the Pod joined it: recreate the Pod", name);
 	*ret_vpc = vpc;
 	return 0;
 }
@@ -145,21 +187,33 @@ static int reserve(struct addition *addition, const struct object *vpc, struct v
 	return 0;
 }
 
+/* For the Pod's life. A manifest without a UID is decided on anew each time. */
+static void keep_binding(const struct addition *addition, const struct object *pod, const char *vpc_name, const char *vpc_uid) {
+	struct vpc_error error = {""};
+	const char *uid = *addition->request.pod_uid ? addition->request.pod_uid : pod->metadata.uid;
+	if (pod->uid_given && binding_store(addition->agent, uid, vpc_name, vpc_uid, &error) < 0)
+		log_event(LOG_WARNING, pod->metadata.name, "StateNotWritten", "%s", error.text);
+}
+
 /* 0: all is there; -1: answered already; else a code, to be answered or, with CNI_TRY_AGAIN, waited for. */
 static int prepare(struct addition *addition, const struct object **ret_pod, struct vpc_error *error) {
 	const struct object *pod = NULL, *vpc = NULL;
 	const char *name = NULL;
-	int code = find_pod(addition, &pod, error);
-	if (!code)
-		code = membership_annotation(addition->agent, pod, &name, error);
+	const struct binding *binding = binding_find(addition->agent, addition->request.pod_uid);
+	bool is_plain = binding && !binding->vpc_uid; /* also while nothing can be asked */
+	int code = is_plain ? 0 : find_pod(addition, &pod, error);
+	if (!code && !is_plain)
+		code = find_membership(addition, pod, &name, error);
 	if (!code && !name) {
+		if (pod)
+			keep_binding(addition, pod, NULL, NULL);
 		end_well(addition, 0);
 		return -1;
 	}
 	if (!code && *addition->agent->not_ready)
 		code = fail(error, CNI_TRY_AGAIN, "%s", addition->agent->not_ready);
 	if (!code)
-		code = find_vpc(addition, name, &vpc, error);
+		code = find_vpc(addition, pod, name, &vpc, error);
 	if (!code)
 		code = membership_admit(addition->agent, pod, vpc, error);
 	if (!code)
@@ -344,6 +398,7 @@ static void attach(struct addition *addition, const struct object *pod) {
 		    error.text);
 		return;
 	}
+	keep_binding(addition, pod, record->vpc_name, record->vpc_uid);
 	end_well(addition, mtu);
 	tell_attached(record, &timing);
 }

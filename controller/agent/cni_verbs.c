@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* DEL, CHECK, STATUS and GC. */
 #include "../cleanup.h"
+#include "binding.h"
 #include "cni_server.h"
 #include "links.h"
 #include "log.h"
@@ -58,7 +59,10 @@ static int do_check(struct agent *agent, const struct cni_request *request, stru
 		return fail(error, CNI_TRY_AGAIN, "%s", agent->not_ready);
 	if (record)
 		return vpc_datapath_check_pod(agent->datapath, &record->pod, error) < 0 ? CNI_CHECK_FAILED : 0;
-	int code = pod ? membership_annotation(agent, pod, &name, error) : 0;
+	const struct binding *binding = pod ? binding_of(agent, pod) : NULL;
+	int code = binding || !pod ? 0 : membership_annotation(agent, pod, &name, error);
+	if (binding)
+		name = binding->vpc_name;
 	if (!code && name)
 		code =
 		    fail(error, CNI_CHECK_FAILED, "Pod %s/%s asks for VPC %s but is not attached", request->pod_namespace, request->pod_name, name);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "membership.h"
+#include "binding.h"
 #include "events.h"
 #include "schema.h"
 #include "text.h"
@@ -54,31 +55,68 @@ bool policy_selects(const struct object *policy, const struct object *pod) {
 	return true;
 }
 
+const struct object *membership_policy(const struct agent *agent, const struct object *pod) {
+	TABLE_EACH(&agent->objects[KIND_NETWORK_POLICY], entry)
+	if (policy_selects(entry->value, pod))
+		return entry->value;
+	return NULL;
+}
+
 static int check_policies(const struct agent *agent, const struct object *pod, struct vpc_error *error) {
-	TABLE_EACH(&agent->objects[KIND_NETWORK_POLICY], entry) {
-		const struct object *policy = entry->value;
-		if (!policy_selects(policy, pod))
-			continue;
-		if (!agent->config.policy_warns)
-			return fail(error, CNI_REFUSED,
-			    "NetworkPolicy %s selects the Pod, and would not be enforced inside a VPC (networkPolicy: warn lets it pass)",
-			    policy->metadata.name);
+	const struct object *policy = membership_policy(agent, pod);
+	if (policy && !agent->config.policy_warns)
+		return fail(error, CNI_REFUSED, "NetworkPolicy %s selects the Pod, and would not be enforced inside a VPC (networkPolicy: warn lets it pass)",
+		    policy->metadata.name);
+	if (policy)
 		tell(agent, LOG_WARNING, subject_of(pod), "NetworkPolicyNotEnforced", "NetworkPolicy %s/%s does not act inside a VPC",
 		    policy->metadata.namespace, policy->metadata.name);
+	return 0;
+}
+
+bool membership_is_own(const struct object *pod) {
+	return map_get(&pod->metadata.annotations, VPC_ANNOTATION);
+}
+
+const char *membership_static_uid(const struct object *pod) {
+	return map_get(&pod->metadata.annotations, "kubernetes.io/config.hash");
+}
+
+/* From a file or a URL of the kubelet's, not from the API. */
+static bool is_static(const struct object *pod) {
+	const char *source = map_get(&pod->metadata.annotations, "kubernetes.io/config.source");
+	return map_get(&pod->metadata.annotations, "kubernetes.io/config.mirror") || membership_static_uid(pod) || (source && strcmp(source, "api"));
+}
+
+int membership_eligible(const struct agent *agent, const struct object *pod, const char **ret_reason, struct vpc_error *error) {
+	const char *space = pod->metadata.namespace, *unused;
+	const char **reason = ret_reason ? ret_reason : &unused;
+	if (pod->pod.host_network) {
+		*reason = "HostNetworkInVPC";
+		return fail(error, CNI_REFUSED, "a Pod with hostNetwork uses its node's network and cannot join a VPC");
+	}
+	if (is_static(pod)) {
+		*reason = "StaticPodInVPC";
+		return fail(error, CNI_REFUSED, "a static Pod, which the kubelet starts without the API, cannot join a VPC");
+	}
+	if (config_excludes(&agent->config, space)) {
+		*reason = "NamespaceExcluded";
+		return fail(error, CNI_REFUSED, "namespace %s is excluded from VPCs (excludedNamespaces)", space);
 	}
 	return 0;
 }
 
-int membership_admit(const struct agent *agent, const struct object *pod, const struct object *vpc, struct vpc_error *error) {
-	const char *space = pod->metadata.namespace;
-	bool admitted = false;
+bool membership_is_listed(const struct object *vpc, const char *namespace) {
 	for (size_t i = 0; i < vpc->vpc.namespaces.count; i++)
-		admitted = admitted || !strcmp(vpc->vpc.namespaces.items[i], "*") || !strcmp(vpc->vpc.namespaces.items[i], space);
-	if (!admitted)
-		return fail(error, CNI_REFUSED, "VPC %s does not admit namespace %s (spec.namespaces)", vpc->metadata.name, space);
-	if (pod->pod.host_network)
-		return fail(error, CNI_REFUSED, "a Pod with hostNetwork cannot join VPC %s", vpc->metadata.name);
-	if (config_excludes(&agent->config, space))
-		return fail(error, CNI_REFUSED, "namespace %s is excluded from VPCs (excludedNamespaces)", space);
+		if (!strcmp(vpc->vpc.namespaces.items[i], "*") || !strcmp(vpc->vpc.namespaces.items[i], namespace))
+			return true;
+	return false;
+}
+
+int membership_admit(const struct agent *agent, const struct object *pod, const struct object *vpc, struct vpc_error *error) {
+	const struct binding *binding = binding_of(agent, pod);
+	bool is_bound = binding && binding->vpc_uid && !strcmp(binding->vpc_uid, vpc->metadata.uid);
+	if (!is_bound && !membership_is_listed(vpc, pod->metadata.namespace))
+		return fail(
+		    error, CNI_REFUSED, "VPC %s does not admit namespace %s (spec.namespaces)", vpc->metadata.name, pod->metadata.namespace);
 	return check_policies(agent, pod, error);
 }
