@@ -6,7 +6,9 @@
 #
 # apiserver_start DIR BINARIES: ready when it returns; DIR then holds admin.kubeconfig, ca.crt, and the logs.
 # apiserver_stop: both, at once.
+# apiserver_in: a command before theirs, such as nsenter, where they shall run elsewhere.
 # shellcheck disable=SC2034
+apiserver_in=()
 
 apiserver_certificates() {
 	local dir=$1
@@ -29,13 +31,13 @@ apiserver_kubeconfig() { # DIR TOKEN
 }
 
 apiserver_run_etcd() {
-	"$apiserver_binaries/etcd" --data-dir "$apiserver_dir/etcd" --unsafe-no-fsync --listen-client-urls http://127.0.0.1:2379 \
+	"${apiserver_in[@]}" "$apiserver_binaries/etcd" --data-dir "$apiserver_dir/etcd" --unsafe-no-fsync --listen-client-urls http://127.0.0.1:2379 \
 		--advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380 >>"$apiserver_dir/etcd.log" 2>&1 &
 	apiserver_etcd=$!
 }
 
 apiserver_run() {
-	"$apiserver_binaries/kube-apiserver" --etcd-servers http://127.0.0.1:2379 --secure-port 6443 --bind-address 127.0.0.1 --advertise-address 192.0.2.1 --endpoint-reconciler-type none \
+	"${apiserver_in[@]}" "$apiserver_binaries/kube-apiserver" --etcd-servers http://127.0.0.1:2379 --secure-port 6443 --bind-address 127.0.0.1 --advertise-address 192.0.2.1 --endpoint-reconciler-type none \
 		--tls-cert-file "$apiserver_dir/server.crt" --tls-private-key-file "$apiserver_dir/server.key" --client-ca-file "$apiserver_dir/ca.crt" \
 		--service-account-issuer https://kubernetes.default.svc --service-account-key-file "$apiserver_dir/accounts.key" \
 		--service-account-signing-key-file "$apiserver_dir/accounts.key" --token-auth-file "$apiserver_dir/tokens.csv" \
@@ -45,7 +47,7 @@ apiserver_run() {
 }
 
 apiserver_ready() {
-	curl -sf --cacert "$apiserver_dir/ca.crt" -H 'Authorization: Bearer admin-token' https://127.0.0.1:6443/readyz >/dev/null
+	"${apiserver_in[@]}" curl -sf --cacert "$apiserver_dir/ca.crt" -H 'Authorization: Bearer admin-token' https://127.0.0.1:6443/readyz >/dev/null
 }
 
 apiserver_start() {
