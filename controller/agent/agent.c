@@ -10,6 +10,7 @@
 #include "http_server.h"
 #include "log.h"
 #include "pages.h"
+#include "pods.h"
 #include "publisher.h"
 #include "reconciler.h"
 #include "settings.h"
@@ -44,6 +45,10 @@ static void wake_all(struct agent *agent) {
 	uv_timer_start(&agent->wake, agent->on_wake, 0, 0);
 }
 
+static bool concerns_pods(enum kind kind) {
+	return kind == KIND_POD || kind == KIND_NAMESPACE || kind == KIND_VPC || kind == KIND_NETWORK_POLICY || kind == KIND_CONFIG;
+}
+
 static void note_event(void *context, enum source_event event, const struct object *object) {
 	struct agent *agent = context;
 	struct table *table = &agent->objects[object->kind];
@@ -59,6 +64,8 @@ static void note_event(void *context, enum source_event event, const struct obje
 		settings_take(agent);
 		allocator_wake(agent->allocator);
 	}
+	if (concerns_pods(object->kind))
+		pods_wake(agent->pods);
 	wake_all(agent);
 }
 
@@ -134,6 +141,7 @@ int agent_start(struct agent *agent, const struct options *options, struct vpc_e
 	agent->allocator = allocator_open(agent);
 	agent->publisher = publisher_open(agent);
 	agent->reconciler = reconciler_open(agent);
+	agent->pods = pods_open(agent);
 	uv_timer_start(&agent->tick, wake_additions, 100, 100); /* deadlines of ADDs that wait */
 	result = options->http ? http_server_open(agent, error) : 0;
 	return result < 0 ? result : cni_server_open(agent, &agent->server, error);

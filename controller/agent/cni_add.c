@@ -415,7 +415,7 @@ static void note_claim(void *context, int result, const struct object *claim, co
 	enum vpc_encapsulation encapsulation = addition->encapsulation;
 	uint32_t id = addition->id;
 	int code = prepare(addition, &pod, &why);
-	if (code == -1)
+	if (code == -1 || addition->reading) /* what was known is to be read again: its answer goes on */
 		return;
 	bool ours = !strcmp(claim->network_id.vpc_uid, addition->vpc_uid ? addition->vpc_uid : "") && !claim->network_id.released_at;
 	if (!code && (!ours || encapsulation != addition->encapsulation || id != addition->id))
@@ -469,6 +469,13 @@ void cni_wake(struct agent *agent) {
 		next = addition->next;
 		advance(addition);
 	}
+}
+
+bool cni_add_is_under_way(const struct agent *agent, const char *namespace, const char *name) {
+	for (const struct addition *addition = agent->additions; addition; addition = addition->next)
+		if (!strcmp(addition->request.pod_namespace, namespace) && !strcmp(addition->request.pod_name, name))
+			return true;
+	return false;
 }
 
 void cni_add_abort(struct agent *agent, const char *container) {

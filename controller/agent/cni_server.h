@@ -25,6 +25,8 @@ void cni_wake(struct agent *agent);
 void cni_add(struct agent *agent, struct cni_request *request, cni_reply reply, void *context);
 /* True for the type of a main plugin whose Pods cannot be confined: "macvlan". */
 bool cni_main_is_unsupported(const char *main_plugin);
+/* True while an ADD of this Pod is under way. */
+bool cni_add_is_under_way(const struct agent *agent, const char *namespace, const char *name);
 /* An ADD of this container that is under way fails. */
 void cni_add_abort(struct agent *agent, const char *container);
 

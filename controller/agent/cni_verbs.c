@@ -6,6 +6,7 @@
 #include "links.h"
 #include "log.h"
 #include "membership.h"
+#include "pods.h"
 #include "reconciler.h"
 #include "text.h"
 
@@ -41,6 +42,7 @@ static void detach(struct agent *agent, struct record *record) {
 
 static int do_del(struct agent *agent, const struct cni_request *request) {
 	cni_add_abort(agent, request->container);
+	pods_note_departed(agent->pods, request->container);
 	struct record *record = record_find(agent, request->container);
 	if (record && *request->interface && strcmp(record->interface, request->interface))
 		return 0; /* another interface of that container */
@@ -99,6 +101,7 @@ static int do_gc(struct agent *agent, const struct cni_request *request, struct 
 	}
 	for (size_t i = 0; i < count; i++) {
 		log_event(LOG_INFO, records[i]->name, "PodCollected", "container %s is not among the valid attachments", records[i]->container);
+		pods_note_departed(agent->pods, records[i]->container);
 		detach(agent, records[i]);
 	}
 	free(records);

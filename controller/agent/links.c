@@ -10,7 +10,11 @@
 #include <linux/if_link.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define REPLY_SIZE 32768 /* what the kernel fills at most in one part of a dump */
@@ -167,7 +171,8 @@ static int ask_namespace(uint16_t type, int fd, int *ret_id) {
 	return ask(request, take_namespace, ret_id);
 }
 
-int link_find_in(const char *path, const char *name, struct link *ret_link) {
+/* By which this namespace knows the other: the number, or negative errno. */
+static int find_namespace_id(const char *path) {
 	int id = -1;
 	_cleanup_(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -177,7 +182,29 @@ int link_find_in(const char *path, const char *name, struct link *ret_link) {
 		result = ask_namespace(RTM_NEWNSID, fd, &id);
 	if (result == 0 && id < 0)
 		result = ask_namespace(RTM_GETNSID, fd, &id);
-	return result < 0 ? result : find(name, 0, id, ret_link);
+	return result < 0 ? result : id < 0 ? -ENOENT : id;
+}
+
+int link_find_in(const char *path, const char *name, struct link *ret_link) {
+	int id = find_namespace_id(path);
+	return id < 0 ? id : find(name, 0, id, ret_link);
+}
+
+int link_set_mtu_in(const char *path, const char *name, uint32_t mtu) {
+	struct ifreq request = {.ifr_mtu = (int)mtu};
+	if (strlen(name) >= sizeof request.ifr_name)
+		return -ENODEV;
+	memcpy(request.ifr_name, name, strlen(name));
+	_cleanup_(close_fd) int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), other = open(path, O_RDONLY | O_CLOEXEC);
+	if (own < 0 || other < 0 || setns(other, CLONE_NEWNET) < 0)
+		return -errno;
+	_cleanup_(close_fd) int any_socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int result = any_socket < 0 || ioctl(any_socket, SIOCSIFMTU, &request) < 0 ? -errno : 0;
+	if (setns(own, CLONE_NEWNET) < 0) {
+		fputs("vpc-controller: cannot return to the node's network namespace\n", stderr);
+		_exit(1); /* whatever it did there would be done to a Pod */
+	}
+	return result;
 }
 
 static void map_address(int family, const struct nlattr *attribute, uint8_t ret_address[16]) {

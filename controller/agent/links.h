@@ -21,6 +21,9 @@ int link_find_index(uint32_t ifindex, struct link *ret_link);
 /* In the network namespace of that path (CNI_NETNS), without entering it. */
 int link_find_in(const char *path, const char *name, struct link *ret_link);
 
+/* Sets the MTU of one there, entering the namespace for a moment (CAP_SYS_ADMIN). 0 or negative errno. */
+int link_set_mtu_in(const char *path, const char *name, uint32_t mtu);
+
 /* What became of an interface of this namespace. */
 struct link_change {
 	enum { LINK_CHANGED, LINK_GONE, LINK_GOT_ADDRESS, LINK_LOST_ADDRESS, LINK_CHANGES_LOST } kind; /* lost: too many to tell */

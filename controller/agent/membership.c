@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "membership.h"
 #include "binding.h"
-#include "events.h"
 #include "schema.h"
 #include "text.h"
 
@@ -67,9 +66,6 @@ static int check_policies(const struct agent *agent, const struct object *pod, s
 	if (policy && !agent->config.policy_warns)
 		return fail(error, CNI_REFUSED, "NetworkPolicy %s selects the Pod, and would not be enforced inside a VPC (networkPolicy: warn lets it pass)",
 		    policy->metadata.name);
-	if (policy)
-		tell(agent, LOG_WARNING, subject_of(pod), "NetworkPolicyNotEnforced", "NetworkPolicy %s/%s does not act inside a VPC",
-		    policy->metadata.namespace, policy->metadata.name);
 	return 0;
 }
 

@@ -29,8 +29,8 @@ int membership_eligible(const struct agent *agent, const struct object *pod, con
 bool membership_is_listed(const struct object *vpc, const char *namespace);
 
 /*
- * Whether the Pod may join this VPC: it is listed, or bound to this VPC already, and no NetworkPolicy selects it. 0 or
- * CNI_REFUSED and why. A NetworkPolicy that is only warned about is told.
+ * Whether the Pod may join this VPC: it is listed, or bound to this VPC already, and no NetworkPolicy selects it (unless
+ * they are only warned about). 0 or CNI_REFUSED and why.
  */
 int membership_admit(const struct agent *agent, const struct object *pod, const struct object *vpc, struct vpc_error *error);
 

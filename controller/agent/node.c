@@ -3,6 +3,7 @@
 #include "address.h"
 #include "../cleanup.h"
 #include "events.h"
+#include "files.h"
 #include "firewall.h"
 #include "links.h"
 #include "log.h"
@@ -26,12 +27,38 @@ static void compare_owner(void *context, const struct link_change *change) {
 		search->ifindex = change->ifindex;
 }
 
+#define UNDERLAY_FILE "underlay"
+
+/* For a start while nobody tells of the Node. */
+static void keep_underlay(const struct agent *agent, const uint8_t underlay[16]) {
+	char text[INET6_ADDRSTRLEN];
+	_cleanup_(free_memory) char *old = NULL;
+	size_t length;
+	_cleanup_(close_fd) int folder = folder_open(agent->options.state, true);
+	address_format(underlay, text);
+	if (folder >= 0 && file_read(folder, UNDERLAY_FILE, &old, &length, NULL) == 0 && !strcmp(old, text))
+		return;
+	int result = folder < 0 ? folder : file_write(folder, UNDERLAY_FILE, text, strlen(text), FILE_REPLACE, NULL);
+	if (result < 0)
+		log_event(LOG_WARNING, "node", "UnderlayNotKept", "%s/" UNDERLAY_FILE ": %s", agent->options.state, strerror(-result));
+}
+
+static int find_kept_underlay(const struct agent *agent, uint8_t ret_underlay[16]) {
+	_cleanup_(free_memory) char *text = NULL;
+	size_t length;
+	_cleanup_(close_fd) int folder = folder_open(agent->options.state, true);
+	int result = folder < 0 ? folder : file_read(folder, UNDERLAY_FILE, &text, &length, NULL);
+	return result < 0 ? result : address_parse(text, ret_underlay);
+}
+
 static int find_underlay(struct agent *agent, uint8_t ret_underlay[16], struct vpc_error *error) {
 	if (agent->options.underlay)
 		return address_parse(agent->options.underlay, ret_underlay) < 0
 		           ? fail(error, -EINVAL, "--underlay %s is no address", agent->options.underlay)
 		           : 0;
 	const struct object *node = agent_find(agent, KIND_NODE, NULL, agent->options.node);
+	if (!node && !agent->synced && find_kept_underlay(agent, ret_underlay) == 0)
+		return 0;
 	if (!node)
 		return fail(
 		    error, -EAGAIN, "there is no Node %s: give --underlay, or the Node's manifest with its InternalIP", agent->options.node);
@@ -83,6 +110,8 @@ int node_open(struct agent *agent, struct vpc_error *error) {
 	result = vpc_datapath_open(&options, &agent->datapath, error);
 	if (result < 0 && made_rule && agent->records.count == 0) /* Pods of an earlier life need the rule all the same */
 		firewall_remove(NULL);
+	if (result == 0)
+		keep_underlay(agent, underlay);
 	if (result == 0 && vpc_datapath_migrated_from(agent->datapath))
 		log_event(LOG_INFO, "agent", "LayoutMigrated", "the maps of layout %u were taken over", vpc_datapath_migrated_from(agent->datapath));
 	return result;

@@ -13,6 +13,7 @@
 #include "networks.h"
 #include "node.h"
 #include "publisher.h"
+#include "settings.h"
 #include "text.h"
 
 #include <arpa/inet.h>
@@ -20,6 +21,7 @@
 #include <string.h>
 
 #define SETTLE_MS 2
+#define ALONE_MS 3000 /* without a word of the source, what is on disk must do */
 #define CHECK_MS 2000  /* what was removed or displaced is back within 5 s */
 #define STEP_MS 10     /* an ADD waits behind a few Pods' check at most */
 #define SWEEP_FLOWS 16384 /* looked at in each round: a full table within four */
@@ -31,6 +33,9 @@ struct reconciler {
 	uv_poll_t links;
 	int links_fd;
 	struct local_addresses addresses;
+	uint64_t started; /* uv_now */
+	bool told_alone;
+	bool learned;     /* what the kernel has without a record was looked at */
 	bool addresses_due, routes_due; /* to be told to the datapath; to be compared with the nodes */
 	struct table applied; /* "vxlan-4097" to struct applied */
 	uint64_t nodes_hash, forget_at;
@@ -165,7 +170,7 @@ static void apply_networks(struct reconciler *reconciler) {
 	((struct applied *)entry->value)->used = false;
 	TABLE_EACH(&agent->records, entry) {
 		const struct record *record = entry->value;
-		if (record->attached)
+		if (record->attached && *record->vpc_uid) /* else nobody knows what its network should have */
 			apply_network(reconciler, record);
 	}
 	for (bool again = true; again;) {
@@ -231,8 +236,8 @@ int reconciler_detach(struct reconciler *reconciler, struct record *record, stru
 	struct agent *agent = reconciler->agent;
 	if (!agent->datapath)
 		return fail(error, -EAGAIN, "%s", agent->not_ready);
-	int result = *record->container || !record->closed ? vpc_datapath_delete_pod(agent->datapath, &record->pod, error)
-	                                                   : attachments_remove(agent, record->pod.ifindex, error);
+	bool only_closed = record->closed && (record->late || !*record->container);
+	int result = only_closed ? attachments_remove(agent, record->pod.ifindex, error) : vpc_datapath_delete_pod(agent->datapath, &record->pod, error);
 	if (result < 0)
 		return result;
 	log_event(LOG_INFO, record->name, "PodDetached", "from VPC %s, container %s", record->vpc_name, record->container);
@@ -249,10 +254,14 @@ static void close_pod(struct agent *agent, struct record *record) {
 	record->closed = true;
 	if (vpc_datapath_confine(agent->datapath, record->pod.ifindex, &error) < 0)
 		complain_of_pod(agent, record, "PodNotClosed", &error);
-	if (*record->container && record_store(agent, record, &error) < 0) {
+	if (*record->container && !record->late && record_store(agent, record, &error) < 0) {
 		record_unlink(agent, record); /* a restart must not attach it; the kernel's own record tells that it is closed */
 		complain_of_pod(agent, record, "StateNotWritten", &error);
 	}
+}
+
+void reconciler_close(struct reconciler *reconciler, struct record *record) {
+	close_pod(reconciler->agent, record);
 }
 
 int reconciler_retire(struct reconciler *reconciler, struct record *record, struct vpc_error *error) {
@@ -398,6 +407,33 @@ static void fit_mtus(struct agent *agent) {
 	}
 }
 
+/* Whose what the kernel has is, only the source may know. */
+static void learn_kernel(struct reconciler *reconciler) {
+	struct agent *agent = reconciler->agent;
+	struct vpc_error error = {""};
+	if (vpc_datapath_each_pod(agent->datapath, adopt, agent, &error) < 0)
+		complain_of_node(agent, "KernelNotRead", &error);
+	attachments_compare(agent);
+	reconciler->learned = true;
+}
+
+/*
+ * The source may be away when the agent starts. Pods of an earlier run are looked after all the same, by what is on disk: what
+ * somebody removes comes back, and DEL is done. What other nodes and VPCs say stays as the kernel has it.
+ */
+static bool may_open(struct reconciler *reconciler) {
+	struct agent *agent = reconciler->agent;
+	bool is_alone = !agent->synced && uv_now(&agent->loop) >= reconciler->started + ALONE_MS;
+	if (agent->synced || agent->datapath)
+		return true;
+	if (!is_alone || !agent->records.count || !settings_take_kept(agent))
+		return false;
+	if (!reconciler->told_alone)
+		log_event(LOG_WARNING, "agent", "Alone", "no word of the source: %zu Pods are kept as they are, no other joins a VPC", agent->records.count);
+	reconciler->told_alone = true;
+	return true;
+}
+
 static bool open_datapath(struct reconciler *reconciler) {
 	struct agent *agent = reconciler->agent;
 	struct vpc_error error = {""};
@@ -410,9 +446,8 @@ static bool open_datapath(struct reconciler *reconciler) {
 		snprintf(agent->not_ready, sizeof agent->not_ready, "%s", error.text);
 		return false;
 	}
-	if (vpc_datapath_each_pod(agent->datapath, adopt, agent, &error) < 0)
-		complain_of_node(agent, "KernelNotRead", &error);
-	attachments_compare(agent);
+	if (agent->synced)
+		learn_kernel(reconciler);
 	fit_mtus(agent);
 	check_records(reconciler);
 	agent->not_ready[0] = '\0';
@@ -422,14 +457,19 @@ static bool open_datapath(struct reconciler *reconciler) {
 static void look_soon(uv_timer_t *timer) {
 	struct reconciler *reconciler = timer->data;
 	struct agent *agent = reconciler->agent;
-	if (!agent->synced || agent->options.no_datapath)
+	if (agent->options.no_datapath || !may_open(reconciler))
 		return;
 	uint64_t started = uv_hrtime();
 	bool open = open_datapath(reconciler);
+	if (open)
+		apply_node_addresses(reconciler);
+	if (!agent->synced)
+		return;
 	node_tell_conditions(agent);
 	if (!open)
 		return;
-	apply_node_addresses(reconciler);
+	if (!reconciler->learned)
+		learn_kernel(reconciler);
 	apply_nodes(reconciler);
 	apply_networks(reconciler);
 	metrics_observe(TIME_RECONCILE, (uv_hrtime() - started) / 1e9);
@@ -471,7 +511,7 @@ static void look_often(uv_timer_t *timer) {
 		if (vpc_datapath_sweep(agent->datapath, SWEEP_FLOWS, &error) < 0)
 			complain_of_node(agent, "FlowsNotSwept", &error);
 		firewall_keep(agent);
-		if (uv_now(&agent->loop) >= reconciler->forget_at)
+		if (reconciler->learned && uv_now(&agent->loop) >= reconciler->forget_at)
 			attachments_compare(agent);
 	}
 	reconciler->routes_due = true;
@@ -510,6 +550,7 @@ void reconciler_wake(struct reconciler *reconciler) {
 struct reconciler *reconciler_open(struct agent *agent) {
 	struct reconciler *reconciler = allocate(sizeof *reconciler);
 	reconciler->agent = agent;
+	reconciler->started = uv_now(&agent->loop);
 	uv_timer_init(&agent->loop, &reconciler->soon);
 	uv_timer_init(&agent->loop, &reconciler->often);
 	uv_timer_init(&agent->loop, &reconciler->step);

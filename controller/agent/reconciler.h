@@ -17,6 +17,8 @@ void reconciler_wake(struct reconciler *reconciler);
  * already; the caller tells what it took. 0 or negative errno; on failure the Pod is closed: nothing passes, and the record says so.
  */
 int reconciler_attach(struct reconciler *reconciler, struct record *record, struct vpc_timing *ret_timing, struct vpc_error *error);
+/* Closes the interface of a record that is in agent->records: nothing passes. Where that does not succeed, it is tried again. */
+void reconciler_close(struct reconciler *reconciler, struct record *record);
 /* Removes the Pod's kernel state, then its record; later its published endpoint. 0 or negative errno: then the record stays. */
 int reconciler_detach(struct reconciler *reconciler, struct record *record, struct vpc_error *error);
 /*

@@ -20,6 +20,7 @@ struct record {
 	bool leaving;  /* DEL has come, its kernel state could not be removed yet */
 	bool attached; /* put into the datapath by this process, or found there */
 	bool closed;   /* its last ADD failed: nothing passes until DEL, GC or an ADD that succeeds */
+	bool late;     /* it was started without an ADD, and is closed until what its ADD would have done is done; on no disk */
 };
 
 struct record *record_free(struct record *record);

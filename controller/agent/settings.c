@@ -113,6 +113,10 @@ static void fall_back(struct agent *agent) {
 		agent->config = config;
 }
 
+bool settings_take_kept(struct agent *agent) {
+	return load_kept(agent, &agent->config) == 0;
+}
+
 void settings_take(struct agent *agent) {
 	struct vpc_error error = {""};
 	struct config config;

@@ -11,5 +11,7 @@
 
 /* The ConfigMap is there, changed or gone. What is not in force is told: settings_reason, the log, an Event. */
 void settings_take(struct agent *agent);
+/* Before the source has told anything: those of an earlier start. False if there are none. */
+bool settings_take_kept(struct agent *agent);
 
 #endif

@@ -90,6 +90,7 @@ start_server() { # again, with what it had
 }
 
 mkdir -p $server
+mount -o remount,size=16m /run/state
 on_node sysctl -qw net.ipv4.ip_forward=1
 apiserver_start $server "$binaries" || fail "the API server does not start"
 kube apply -f "$root/deploy/base/crds.yaml" >/dev/null

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A kubeconfig file: clusters, users and contexts by name. Fields that are not known here are left alone, as kubectl does. */
 #include "../../cleanup.h"
+#include "../base64.h"
 #include "../files.h"
 #include "../log.h"
 #include "access.h"
@@ -77,37 +78,6 @@ static char *path_beside(struct kubeconfig *from, const char *path) {
 	return format_text("%.*s/%s", (int)(slash - from->file), from->file, path);
 }
 
-/* ---- base64 (RFC 4648) ---- */
-
-static int digit_of(char letter) {
-	static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *found = letter ? strchr(LETTERS, letter) : NULL;
-	return found ? (int)(found - LETTERS) : -1;
-}
-
-static int decode(const char *text, char **ret_bytes, size_t *ret_length) {
-	size_t length = strlen(text), written = 0;
-	_cleanup_(free_memory) char *bytes = allocate(length + 1);
-	uint32_t bits = 0;
-	unsigned count = 0;
-	while (length && (text[length - 1] == '=' || text[length - 1] == '\n'))
-		length--;
-	for (size_t i = 0; i < length; i++) {
-		int digit = digit_of(text[i]);
-		if (digit < 0)
-			return -EINVAL;
-		bits = bits << 6 | (uint32_t)digit;
-		count += 6;
-		if (count >= 8) {
-			count -= 8;
-			bytes[written++] = (char)(bits >> count);
-		}
-	}
-	*ret_length = written;
-	*ret_bytes = steal_memory(&bytes);
-	return 0;
-}
-
 /* The data beside a path wins, as in kubectl. */
 static int read_part(
     struct kubeconfig *from, const yaml_node_t *node, const char *path, const char *data, struct credential_part *ret_part) {
@@ -118,7 +88,7 @@ static int read_part(
 			return fail_at(from, child(from, node, path), "%s: %.200s: %s", path, ret_part->path, strerror(errno));
 		return 0;
 	}
-	if (decode(encoded, &ret_part->inline_bytes, &ret_part->length) < 0)
+	if (base64_decode(encoded, &ret_part->inline_bytes, &ret_part->length) < 0)
 		return fail_at(from, child(from, node, data), "%s is not base64", data);
 	return 0;
 }
