@@ -12,6 +12,7 @@
 #include "vxlan.h"
 
 #include <arpa/inet.h>
+#include <cjson/cJSON.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,28 +28,32 @@ static void compare_owner(void *context, const struct link_change *change) {
 		search->ifindex = change->ifindex;
 }
 
-#define UNDERLAY_FILE "underlay"
+#define KEPT_FILE "node.json"
 
 /* For a start while nobody tells of the Node. */
 static void keep_underlay(const struct agent *agent, const uint8_t underlay[16]) {
-	char text[INET6_ADDRSTRLEN];
+	char address[INET6_ADDRSTRLEN];
+	_cleanup_(free_memory) char *text = format_text("{\"underlay\":\"%s\"}", address_format(underlay, address));
 	_cleanup_(free_memory) char *old = NULL;
 	size_t length;
 	_cleanup_(close_fd) int folder = folder_open(agent->options.state, true);
-	address_format(underlay, text);
-	if (folder >= 0 && file_read(folder, UNDERLAY_FILE, &old, &length, NULL) == 0 && !strcmp(old, text))
+	if (folder >= 0 && file_read(folder, KEPT_FILE, &old, &length, NULL) == 0 && !strcmp(old, text))
 		return;
-	int result = folder < 0 ? folder : file_write(folder, UNDERLAY_FILE, text, strlen(text), FILE_REPLACE, NULL);
+	int result = folder < 0 ? folder : file_write(folder, KEPT_FILE, text, strlen(text), FILE_REPLACE, NULL);
 	if (result < 0)
-		log_event(LOG_WARNING, "node", "UnderlayNotKept", "%s/" UNDERLAY_FILE ": %s", agent->options.state, strerror(-result));
+		log_event(LOG_WARNING, "node", "UnderlayNotKept", "%s/" KEPT_FILE ": %s", agent->options.state, strerror(-result));
 }
 
 static int find_kept_underlay(const struct agent *agent, uint8_t ret_underlay[16]) {
 	_cleanup_(free_memory) char *text = NULL;
 	size_t length;
 	_cleanup_(close_fd) int folder = folder_open(agent->options.state, true);
-	int result = folder < 0 ? folder : file_read(folder, UNDERLAY_FILE, &text, &length, NULL);
-	return result < 0 ? result : address_parse(text, ret_underlay);
+	int result = folder < 0 ? folder : file_read(folder, KEPT_FILE, &text, &length, NULL);
+	cJSON *json = result < 0 ? NULL : cJSON_Parse(text);
+	const char *address = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "underlay"));
+	result = address ? address_parse(address, ret_underlay) : -ENOENT;
+	cJSON_Delete(json);
+	return result;
 }
 
 static int find_underlay(struct agent *agent, uint8_t ret_underlay[16], struct vpc_error *error) {

@@ -212,9 +212,11 @@ static void remove_folder_of(struct node *node, const char *path) {
 static void remove_files(struct node *node) {
 	const struct options *options = node->options;
 	_cleanup_(free_memory) char *pods = format_text("%s/pods", options->state);
+	_cleanup_(free_memory) char *bindings = format_text("%s/bindings", options->state);
 	empty_folder(node, options->queue, NULL);
 	remove_folder_of(node, options->queue);
 	empty_folder(node, pods, is_state);
+	empty_folder(node, bindings, NULL);
 	empty_folder(node, options->state, is_state);
 	if (unlink(options->socket) < 0 && errno != ENOENT)
 		complain(node, options->socket, strerror(errno));

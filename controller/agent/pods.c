@@ -94,7 +94,8 @@ static void look_at_unbound(struct pods *pods, struct watched *watched, const st
 	struct vpc_error error = {""};
 	const char *reason = "AnnotationRefused";
 	bool is_refused = *wrong || membership_eligible(agent, pod, &reason, &error);
-	tell_once(agent, watched, TOLD_REFUSED, is_refused, pod, reason, "%s", *wrong ? wrong : error.text);
+	bool is_seen = !*wrong || pod->pod.host_network || pod->pod.addresses.count; /* else its ADD is refused, and tells */
+	tell_once(agent, watched, TOLD_REFUSED, is_refused && is_seen, pod, reason, "%s", *wrong ? wrong : error.text);
 	if (!pod->pod.host_network)
 		late_look(agent, &watched->late, pod, record, &pods->departed, is_refused);
 }

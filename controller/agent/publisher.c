@@ -242,7 +242,7 @@ void publisher_note(struct publisher *publisher, const struct object *object) {
 	const char *node = publisher ? publisher->agent->options.node : NULL;
 	if (!publisher)
 		return;
-	if ((object->kind == KIND_NODE && !strcmp(object->metadata.name, node)) ||
+	if ((object->kind == KIND_POD && pod_completed(object)) || (object->kind == KIND_NODE && !strcmp(object->metadata.name, node)) ||
 	    (object->kind == KIND_ENDPOINTS && !strcmp(object->endpoints.node, node)))
 		queue_add(publisher->queue, ROUND);
 }

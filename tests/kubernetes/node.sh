@@ -36,13 +36,13 @@ vpc_object() { apply <<<"{apiVersion: libvpc.io/v1alpha1, kind: VPC, metadata: {
 declare -A space_of uid_of
 pod() {
 	space_of[$1]=${4:-default}
-	apply <<-END
+	uid_of[$1]=$(kube apply -f - -o jsonpath='{.metadata.uid}' <<-END
 		apiVersion: v1
 		kind: Pod
 		metadata: {name: $1, namespace: ${4:-default}, annotations: {${2:-}}}
 		spec: {nodeName: n1, terminationGracePeriodSeconds: 0, containers: [{name: a, image: a}]${3:-}}
 	END
-	uid_of[$1]=$(kube get pod -n "${space_of[$1]}" "$1" -o jsonpath='{.metadata.uid}')
+	)
 	[[ -e /run/netns/agent-$1 ]] || ip netns add "agent-$1"
 }
 unpod() { kube delete pod -n "${space_of[$1]}" "$1" --force --grace-period=0 >/dev/null 2>&1; }
