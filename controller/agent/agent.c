@@ -78,6 +78,7 @@ static void note_synced(void *context) {
 	allocator_wake(agent->allocator);
 	publisher_wake(agent->publisher);
 	counts_wake(agent->counts);
+	pages_give_back(); /* what reading it all took */
 	wake_all(agent);
 	agent_tell_ready(agent);
 }
@@ -93,6 +94,7 @@ void agent_tell_ready(struct agent *agent) {
 	} else if (agent->options.ready_file) {
 		unlink(agent->options.ready_file);
 	}
+	pages_give_back(); /* what opening the datapath took */
 	log_event(LOG_INFO, "agent", ready ? "Ready" : "NotReady", "%s", ready ? agent->options.socket : agent->not_ready);
 	cni_server_take_queue(agent->server);
 	cni_wake(agent);

@@ -11,7 +11,7 @@
 
 #define SETTLE_MS 5
 #define BACKOFF_FIRST_MS 500
-#define BACKOFF_LAST_MS 30000
+#define BACKOFF_LAST_MS 4000
 #define RANK_MS 500       /* each agent that comes before this one gets so much time */
 #define HURRIED_RANK_MS 15 /* the same where a Pod waits: what a claim takes to be made and seen */
 #define SLOWEST_LOOK_MS 5000

@@ -2,6 +2,7 @@
 #include "pages.h"
 
 #include <link.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -21,5 +22,6 @@ static int give_back(struct dl_phdr_info *object, size_t size, void *context) {
 }
 
 void pages_give_back(void) {
+	malloc_trim(0);
 	dl_iterate_phdr(give_back, NULL);
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define BACKOFF_FIRST_MS 500
-#define BACKOFF_LAST_MS 8000
+#define BACKOFF_LAST_MS 4000
 #define SETTLE_MS 20 /* Pods that come together are published together */
 #define ROUND ""     /* the key of a look at all records and objects, for VPCs that are not published yet, or no longer */
 #define ROUND_MS 30000

@@ -73,7 +73,7 @@ def make_certificates(folder):
     valid, over = ("-days", "2"), ("-days", "-1")
     if "-not_after" in options:
         over = ("-not_before", "20200101000000Z", "-not_after", "20200102000000Z")
-    for name, authority, names, dates in (("good", "ca", "IP:127.0.0.1", valid), ("misnamed", "ca", "DNS:elsewhere.example", valid),
+    for name, authority, names, dates in (("good", "ca", "IP:127.0.0.1,IP:192.0.2.1", valid), ("misnamed", "ca", "DNS:elsewhere.example", valid),
                                           ("expired", "ca", "IP:127.0.0.1", over), ("rotated", "other-ca", "IP:127.0.0.1", valid)):
         key_and_request(name)
         with open(os.path.join(folder, "names"), "w", encoding="ascii") as names_file:
@@ -82,8 +82,8 @@ def make_certificates(folder):
 
 
 class Server:
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, address="127.0.0.1"):
+        self.folder, self.address = folder, address
         self.changed = threading.Condition()
         self.version, self.next_uid = 100, 1
         self.objects = {path: {} for path in KINDS}
@@ -129,7 +129,7 @@ class Server:
     def listen(self):
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(("127.0.0.1", self.port))
+        self.listener.bind((self.address, self.port))
         self.listener.listen(128)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()

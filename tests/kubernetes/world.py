@@ -86,17 +86,17 @@ def truth(server):
 # ---- the agent's side ----
 
 class Probe:
-    """A probe with a kubeconfig in that folder: of the user that is told, or as a whole."""
+    """A probe with a kubeconfig in that folder: of the user that is told, or as a whole. within: a command that runs it."""
 
-    def __init__(self, command, folder, server, pace="patient", config=None, environment=None, **user):
+    def __init__(self, command, folder, server, pace="patient", config=None, environment=None, within=(), **user):
         self.kubeconfig = f"{folder}/kubeconfig"
         user = user or {"token": server.token}
-        config = config or {"clusters": [{"name": "c", "cluster": {"server": f"https://127.0.0.1:{server.port}", "certificate-authority": "ca.crt"}}],
+        config = config or {"clusters": [{"name": "c", "cluster": {"server": f"https://{server.address}:{server.port}", "certificate-authority": "ca.crt"}}],
                   "users": [{"name": "u", "user": user}], "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}], "current-context": "x"}
         with open(self.kubeconfig, "w", encoding="utf-8") as file:
             json.dump(config, file)
         self.log = open(f"{folder}/log", "w+", encoding="utf-8")  # noqa: SIM115
-        self.process = subprocess.Popen([command, pace, NODE, self.kubeconfig, FOLLOWED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment)
+        self.process = subprocess.Popen([*within, command, pace, NODE, self.kubeconfig, FOLLOWED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment)
         self.lines, self.arrived, self.synced, self.violations = [], threading.Condition(), False, []
         threading.Thread(target=self.read, daemon=True).start()
 

@@ -14,9 +14,9 @@
 #define STREAMS 90               /* API servers allow 100 on a connection */
 #define POOL_WATCHES 80          /* on a connection; more would make libcurl open one for each that comes meanwhile */
 #define UNARY_CONNECTIONS 8      /* for servers without HTTP/2; questions beyond that wait */
-#define ALIVE_IDLE_S 15          /* a peer that is gone is found by the kernel within half a minute */
-#define ALIVE_INTERVAL_S 5
-#define ALIVE_COUNT 3
+#define ALIVE_IDLE_S 3           /* the kernel asks an idle peer so often whether it is there */
+#define ALIVE_INTERVAL_S 1
+#define GONE_MS 3500 /* what was sent or asked is not acknowledged for so long: the peer is gone, or never was there */
 
 /* Connections for one purpose. */
 struct pool {
@@ -257,9 +257,13 @@ static size_t take_bytes(char *bytes, size_t size, size_t count, void *context) 
 	return length;
 }
 
+/*
+ * A peer that vanishes without a word is found by the kernel within seconds, on idle connections too. TCP alone would wait
+ * ever longer between two tries, and so long again after the peer is back.
+ */
 static int set_alive(void *context, curl_socket_t socket, curlsocktype purpose) {
-	static const int options[][2] = {{TCP_KEEPIDLE, ALIVE_IDLE_S}, {TCP_KEEPINTVL, ALIVE_INTERVAL_S}, {TCP_KEEPCNT, ALIVE_COUNT},
-	    {TCP_USER_TIMEOUT, (ALIVE_IDLE_S + ALIVE_INTERVAL_S * ALIVE_COUNT) * 1000}};
+	static const int options[][2] = {
+	    {TCP_KEEPIDLE, ALIVE_IDLE_S}, {TCP_KEEPINTVL, ALIVE_INTERVAL_S}, {TCP_USER_TIMEOUT, GONE_MS}};
 	(void)context, (void)purpose;
 	setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
 	for (size_t i = 0; i < COUNT_OF(options); i++)
