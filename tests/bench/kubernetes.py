@@ -415,6 +415,7 @@ def measure_adds(bench):
         late.write(direct.read().replace("127.0.0.1:6443", f"127.0.0.1:{between.port}"))
     agent = bench.agent("late.kubeconfig")
     numbers = range(PODS_HERE + 1, PODS_HERE + 1 + PARALLEL)
+    others = range(numbers.stop, numbers.stop + PARALLEL)  # what a Pod has left stays closed, and has its qdisc
     bench.create_pods([bench.pod(f"known{number}", "net1", "n1") for number in numbers])
     time.sleep(1)
     kinds = {"known": "vpc-cni", "live": "vpc-cni", "bandwidth": "bandwidth", "tuning": "tuning"}
@@ -426,11 +427,12 @@ def measure_adds(bench):
                 if kind == "live":
                     between.late.set()
                     bench.create_pods([bench.pod(f"{name}{number}", "net1", "n1") for number in numbers])
-                times[kind] += pool.map(lambda number, plugin=plugin, name=name: bench.run_plugin(plugin, number, f"{name}{number}"), numbers)
+                interfaces = numbers if plugin == "vpc-cni" else others
+                times[kind] += pool.map(lambda number, plugin=plugin, name=name: bench.run_plugin(plugin, number, f"{name}{number}"), interfaces)
                 between.late.clear()
-                list(pool.map(lambda number, plugin=plugin, name=name: bench.run_plugin(plugin, number, f"{name}{number}", "DEL"), numbers))
+                list(pool.map(lambda number, plugin=plugin, name=name: bench.run_plugin(plugin, number, f"{name}{number}", "DEL"), interfaces))
                 if plugin == "bandwidth":  # which leaves this to the end of the interface
-                    subprocess.run(["tc", "-batch", "-"], input="".join(f"qdisc del dev h{number} root\n" for number in numbers), text=True, check=True)
+                    subprocess.run(["tc", "-batch", "-"], input="".join(f"qdisc del dev h{number} {which}\n" for number in others for which in ("root", "ingress")), text=True, check=True)
                 time.sleep(0.5)
     agent.end()
     for kind in kinds:

@@ -26,10 +26,10 @@ class Api:
         return http.client.HTTPSConnection(self.server, context=self.context, timeout=timeout)
 
     def headers(self, content):
-        return {"Authorization": f"Bearer {self.token}", "Content-Type": content, "Accept": "application/json"}
+        return {"Authorization": f"Bearer {self.token}", "Content-Type": content or "", "Accept": "application/json" if content else "*/*"}
 
     def request(self, method, path, body=None, content="application/json"):
-        """The answer, parsed. A connection that the server has closed meanwhile is made anew, once."""
+        """The answer, parsed; as text if content is None. A connection that the server has closed meanwhile is made anew, once."""
         text = json.dumps(body) if body is not None else None
         for last in (False, True):
             connection = getattr(self.of_thread, "connection", None) or self.connect()
@@ -48,8 +48,11 @@ class Api:
                 return self.request(method, path, body, content)
             if answer.status > 299:
                 raise Refused(answer.status, told)
-            return json.loads(told)
+            return told.decode() if content is None else json.loads(told)
         return None
+
+    def text(self, path):
+        return self.request("GET", path, content=None)
 
     def create(self, path, body):
         return self.request("POST", path, body)

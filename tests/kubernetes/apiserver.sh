@@ -4,7 +4,7 @@
 #
 #   test ---- https://127.0.0.1:6443 kube-apiserver ---- 127.0.0.1:2379 etcd
 #
-# apiserver_start DIR BINARIES: ready when it returns; DIR then holds admin.kubeconfig, ca.crt, and the logs.
+# apiserver_start DIR BINARIES: ready when it returns; DIR then holds admin.kubeconfig, agent.kubeconfig, ca.crt, and the logs.
 # apiserver_stop: both, at once.
 # apiserver_in: a command before theirs, such as nsenter, where they shall run elsewhere.
 # shellcheck disable=SC2034
@@ -54,8 +54,9 @@ apiserver_start() {
 	apiserver_dir=$1 apiserver_binaries=$2
 	shift 2
 	apiserver_certificates "$apiserver_dir"
-	echo 'admin-token,admin,admin,"system:masters"' >"$apiserver_dir/tokens.csv"
+	printf '%s\n' 'admin-token,admin,admin,"system:masters"' 'agent-token,agent,agent,"agents"' >"$apiserver_dir/tokens.csv"
 	apiserver_kubeconfig "$apiserver_dir" admin-token >"$apiserver_dir/admin.kubeconfig"
+	apiserver_kubeconfig "$apiserver_dir" agent-token >"$apiserver_dir/agent.kubeconfig" # may nothing, until it is bound to a role
 	apiserver_run_etcd
 	apiserver_run "$@"
 	local deadline=$((SECONDS + 180))

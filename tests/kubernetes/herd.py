@@ -43,7 +43,7 @@ class Agents:
         name = f"{self.folder}/n{number}"
         with open(f"{self.folder}/log.n{number}", "ab") as log:
             self.processes[number] = subprocess.Popen(
-                [self.controller, "--node", f"n{number}", "--kubeconfig", f"{self.folder}/admin.kubeconfig", "--state", f"{name}.s", "--socket", f"{name}.sock",
+                [self.controller, "--node", f"n{number}", "--kubeconfig", f"{self.folder}/agent.kubeconfig", "--state", f"{name}.s", "--socket", f"{name}.sock",
                  "--queue", f"{name}.q", "--no-datapath"], stdout=log, stderr=log)
 
     def kill_some(self):
@@ -199,6 +199,8 @@ def creations(log):
     with open(log, encoding="utf-8") as lines:
         for line in lines:
             told = json.loads(line)
+            if told["responseStatus"]["code"] == 429:  # not even looked at
+                continue
             tried[told["requestObject"]["spec"]["vpc"]["uid"]].append(f"{told['requestObject']['metadata']['name']}: {told['responseStatus']['code']}")
     return tried
 
@@ -325,8 +327,14 @@ class Herd:
             print(f"{agents.kills} agents were killed", flush=True)
         return self.judge(records)
 
+    def rejections(self):
+        """How many requests of the agents the server had no place for."""
+        return sum(float(line.split(" ")[1]) for line in self.api.text("/metrics").splitlines()
+                   if line.startswith("apiserver_flowcontrol_rejected_requests_total") and 'priority_level="agents"' in line)
+
     def judge(self, records):
         violations = judge(records)
+        print(f"{self.rejections():.0f} requests were rejected", flush=True)
         tried = creations(f"{self.folder}/audit.log")
         print(f"creations of claims for a VPC: {dict(sorted(collections.Counter(map(len, tried.values())).items()))}", flush=True)
         worst = [f"{len(told)} creations of a claim for VPC {uid}: {', '.join(told)}" for uid, told in tried.items() if len(told) > MOST_CREATIONS]
