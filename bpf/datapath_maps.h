@@ -118,7 +118,7 @@ struct vpc_flow_key {
 	__u32 network;
 	__u8 protocol;
 	__u8 zero[3];
-	__u16 pod_port, peer_port; /* big-endian; ICMP echo: both the identifier; else 0 */
+	__u16 pod_port, peer_port; /* big-endian; ICMP echo: the identifier for who asks, its complement for who answers; else 0 */
 	__u32 zero2;
 	VPC_LAYOUT_TEST_FIELD
 	struct vpc_address pod, peer;

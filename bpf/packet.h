@@ -31,7 +31,7 @@ struct packet {
 			__u8 fragment; /* enum fragment_part */
 			__u8 is_icmp_error;
 			__u8 tcp_flags;
-			__be16 source_port, destination_port; /* ICMP echo: the identifier in both; 0 where there is none */
+			__be16 source_port, destination_port; /* ICMP echo: see read_icmp; 0 where there is none */
 			__u8 icmp_type;
 			__u8 zero[3];
 		};
@@ -127,18 +127,28 @@ static __always_inline int is_icmp_error(const struct packet *packet, __u8 type)
 	return type == 3 || type == 4 || type == 11 || type == 12;
 }
 
-static __always_inline int is_icmp_echo(const struct packet *packet, __u8 type) {
-	return packet->protocol == IPPROTO_ICMPV6 ? type == 128 || type == 129 : type == 8 || type == 0;
+static __always_inline int is_echo_request(const struct packet *packet, __u8 type) {
+	return type == (packet->protocol == IPPROTO_ICMPV6 ? 128 : 8);
 }
 
+static __always_inline int is_echo_reply(const struct packet *packet, __u8 type) {
+	return type == (packet->protocol == IPPROTO_ICMPV6 ? 129 : 0);
+}
+
+/*
+ * Echo has one identifier for both sides. As ports, the asking side has it and the answering side its complement: so a
+ * remembered flow admits answers, and not questions that the other side asks under the same identifier.
+ */
 static __always_inline int read_icmp(struct __sk_buff *skb, struct packet *packet) {
 	struct icmp_head icmp;
 	if (packet->transport + sizeof icmp > packet->end || bpf_skb_load_bytes(skb, packet->transport, &icmp, sizeof icmp))
 		return DROP(TRUNCATED);
 	packet->icmp_type = icmp.type;
 	packet->is_icmp_error = is_icmp_error(packet, icmp.type);
-	if (is_icmp_echo(packet, icmp.type))
-		packet->source_port = packet->destination_port = icmp.id;
+	if (is_echo_request(packet, icmp.type))
+		packet->source_port = icmp.id, packet->destination_port = (__be16)~icmp.id;
+	else if (is_echo_reply(packet, icmp.type))
+		packet->source_port = (__be16)~icmp.id, packet->destination_port = icmp.id;
 	return 0;
 }
 
