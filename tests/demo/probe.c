@@ -4,9 +4,10 @@
  *
  *	probe serve NAME PORT
  *		binds TCP and UDP of both families, goes to the background, and answers everything with NAME
- *	probe ask MILLISECONDS PORT NAME=ADDRESS...
- *		tries ICMP echo, TCP and UDP for each address, prints "NAME FAMILY PROTOCOL yes|no" for each when time is up;
- *		yes: an answer came back, and over TCP and UDP it was NAME's
+ *	probe ask MILLISECONDS PORT NAME=ADDRESS[@PORT]...
+ *		tries ICMP echo, TCP and UDP for each address, or TCP and UDP alone for one with a port of its own, prints
+ *		"NAME FAMILY PROTOCOL yes|no" for each when time is up, in the order of the arguments; yes: an answer came back, and
+ *		over TCP and UDP it was NAME's
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_ATTEMPTS 256
+#define MOST_ATTEMPTS 512
 #define LONGEST_NAME 64
 #define RESEND_MILLISECONDS 200
 
@@ -177,16 +178,18 @@ static bool is_answer(int fd, const struct attempt *attempt) {
 static size_t plan(char **targets, int count, uint16_t port, struct attempt *ret_attempts) {
 	size_t planned = 0;
 	for (int i = 0; i < count; i++) {
-		char *separator = strchr(targets[i], '=');
+		char *separator = strchr(targets[i], '='), *own_port = strchr(targets[i], '@');
 		if (!separator || separator - targets[i] >= LONGEST_NAME || planned + PROTOCOLS > MOST_ATTEMPTS) {
 			fprintf(stderr, "probe: '%s' is no NAME=ADDRESS, or there are too many\n", targets[i]);
 			exit(EXIT_FAILURE);
 		}
-		for (enum protocol protocol = 0; protocol < PROTOCOLS; protocol++) {
+		if (own_port)
+			*own_port = '\0';
+		for (enum protocol protocol = own_port ? TCP : ICMP; protocol < PROTOCOLS; protocol++) {
 			struct attempt *attempt = &ret_attempts[planned++];
 			*attempt = (struct attempt){.protocol = protocol};
 			memcpy(attempt->name, targets[i], separator - targets[i]);
-			resolve(attempt, separator + 1, port);
+			resolve(attempt, separator + 1, own_port ? (uint16_t)atoi(own_port + 1) : port);
 		}
 	}
 	return planned;

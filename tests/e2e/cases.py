@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+The end-to-end tests' cases, in the order in which they are run:
+
+    cases.py [CASE...]      without CASE all
+"""
+import sys
+import time
+
+import cluster
+from cluster import Failure
+from reachability import check_matrix
+from world import World
+
+CASES = {
+    "matrix": ("exactly the expected Pods, nodes and Services answer each other", check_matrix),
+}
+
+
+def main(names):
+    unknown = [name for name in names if name not in CASES]
+    if unknown:
+        sys.exit(f"no case {' '.join(unknown)}; there are {' '.join(CASES)}")
+    world, failed = World(), []
+    world.build()
+    for name in names or CASES:
+        description, case = CASES[name]
+        started = time.monotonic()
+        try:
+            result, told = "ok", case(world) or ""
+        except Failure as failure:
+            result, told = "FAILED", str(failure)
+            failed.append(name)
+        print(f"{result}: {name}: {description} ({time.monotonic() - started:.0f} s)" + (f"\n  {told}" if told else ""), flush=True)
+    print(f"{len(names or CASES) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
