@@ -8,6 +8,8 @@
  *		tries ICMP echo, TCP and UDP for each address, or TCP and UDP alone for one with a port of its own, prints
  *		"NAME FAMILY PROTOCOL yes|no" for each when time is up, in the order of the arguments; yes: an answer came back, and
  *		over TCP and UDP it was NAME's
+ *	probe send ADDRESS PORT
+ *		sends what comes by standard input as one UDP packet
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -225,11 +227,26 @@ static int ask(int milliseconds, uint16_t port, char **targets, int target_count
 	return EXIT_SUCCESS;
 }
 
+/* ---- send ---- */
+
+static int send_input(const char *address, uint16_t port) {
+	struct attempt attempt = {.protocol = UDP};
+	char bytes[2048];
+	size_t length = fread(bytes, 1, sizeof bytes, stdin);
+	resolve(&attempt, address, port);
+	int fd = open_attempt(&attempt);
+	if (fd < 0 || send(fd, bytes, length, 0) != (ssize_t)length)
+		give_up("send");
+	return EXIT_SUCCESS;
+}
+
 int main(int count, char **arguments) {
 	if (count == 4 && strcmp(arguments[1], "serve") == 0)
 		return serve(arguments[2], (uint16_t)atoi(arguments[3]));
 	if (count > 4 && strcmp(arguments[1], "ask") == 0)
 		return ask(atoi(arguments[2]), (uint16_t)atoi(arguments[3]), arguments + 4, count - 4);
-	fprintf(stderr, "probe serve NAME PORT\nprobe ask MILLISECONDS PORT NAME=ADDRESS...\n");
+	if (count == 4 && strcmp(arguments[1], "send") == 0)
+		return send_input(arguments[2], (uint16_t)atoi(arguments[3]));
+	fprintf(stderr, "probe serve NAME PORT\nprobe ask MILLISECONDS PORT NAME=ADDRESS[@PORT]...\nprobe send ADDRESS PORT\n");
 	return 2;
 }

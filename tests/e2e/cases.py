@@ -10,11 +10,18 @@ import time
 
 import cluster
 from cluster import Failure
+from names import check_dns
 from reachability import check_matrix
+from tenant import check_forged_vxlan, check_membership, check_spoofing, check_stolen_token
 from world import World
 
 CASES = {
     "matrix": ("exactly the expected Pods, nodes and Services answer each other", check_matrix),
+    "dns": ("the cluster's names by default, and not where allow leaves them out", check_dns),
+    "membership": ("no Pod joins a VPC that does not let it, or starts without one that it asks for", check_membership),
+    "spoofing": ("nothing passes under a false address or MAC", check_spoofing),
+    "vxlan": ("VXLAN that a Pod makes by hand reaches nobody", check_forged_vxlan),
+    "token": ("an agent's token in wrong hands", check_stolen_token),
 }
 
 
