@@ -13,7 +13,7 @@
 struct agent;
 
 /* Those that are told of as things happen; all others are looked up when they are asked for. */
-enum metric_counter { COUNT_CNI_REQUESTS, COUNT_REPAIRS, COUNT_LIST_WRITES, METRIC_COUNTERS };
+enum metric_counter { COUNT_CNI_REQUESTS, COUNT_REPAIRS, COUNT_LIST_WRITES, COUNT_WATCH_RESTARTS, METRIC_COUNTERS };
 enum metric_histogram { TIME_ADD, TIME_INJECTION, TIME_RECONCILE, METRIC_HISTOGRAMS };
 
 /* One more. labels: as metrics_label() writes them, in the table's order; NULL: none. */

@@ -179,6 +179,33 @@ void collect_drops(const struct agent *agent, struct buffer *output, const char 
 	print_sums(&drops.sums, output, metric);
 }
 
+/* Counting takes a while, so it is done once for both metrics, which stand one behind the other. */
+static struct {
+	struct vpc_map_usage items[32];
+	size_t count;
+} maps;
+
+static int keep_usage(const struct vpc_map_usage *usage, void *context) {
+	(void)context;
+	if (maps.count < COUNT_OF(maps.items))
+		maps.items[maps.count++] = *usage;
+	return 0;
+}
+
+void collect_map_entries(const struct agent *agent, struct buffer *output, const char *metric) {
+	maps.count = 0;
+	if (agent->datapath)
+		vpc_map_usage_each(agent->options.bpffs, keep_usage, NULL, NULL);
+	for (size_t i = 0; i < maps.count; i++)
+		print_labelled(output, metric, "map", maps.items[i].name, maps.items[i].entries);
+}
+
+void collect_map_capacity(const struct agent *agent, struct buffer *output, const char *metric) {
+	(void)agent;
+	for (size_t i = 0; i < maps.count; i++)
+		print_labelled(output, metric, "map", maps.items[i].name, maps.items[i].max_entries);
+}
+
 void collect_remote_members(const struct agent *agent, struct buffer *output, const char *metric) {
 	struct sums sums = {0};
 	TABLE_EACH(&agent->objects[KIND_ENDPOINTS], entry) {

@@ -9,6 +9,7 @@
  */
 #include "../../cleanup.h"
 #include "../log.h"
+#include "../metrics.h"
 #include "kubernetes.h"
 
 #include <stdio.h>
@@ -208,6 +209,10 @@ void watch_drop(struct watch *watch, bool (*wanted)(void *context, const struct 
 }
 
 static void tell_failing(struct watch *watch, const char *why) {
+	struct buffer labels = {0};
+	metrics_label(&labels, "kind", kind_name(watch->kind));
+	metrics_count(COUNT_WATCH_RESTARTS, labels.bytes);
+	buffer_release(&labels);
 	log_event(watch->told_failing ? LOG_DETAIL : LOG_WARNING, kind_name(watch->kind), "WatchFailed", "%s; trying again", why);
 	watch->told_failing = true;
 }

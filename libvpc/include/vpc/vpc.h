@@ -460,6 +460,17 @@ VPC_API int vpc_port_filter_hold(struct vpc_port_filter *filter, uint32_t holder
 /* Descriptor of the map that takes AF_XDP sockets by receive queue (0 to 255); the filter keeps it. */
 VPC_API int vpc_port_filter_socket_map(const struct vpc_port_filter *filter);
 
+/* How full a map is. Members, flows and the like that find no room are refused, never let through. */
+struct vpc_map_usage {
+	const char *name; /* "members", "flows" */
+	uint32_t entries, max_entries;
+};
+/*
+ * Calls visit for every map of the node's datapath that can fill, until it returns non-zero, which is returned. Counts the
+ * entries: some milliseconds for a full map. pin_directory NULL: the default.
+ */
+VPC_API int vpc_map_usage_each(const char *pin_directory, int (*visit)(const struct vpc_map_usage *usage, void *context), void *context, struct vpc_error *error);
+
 /* ---- what this machine can do ---- */
 
 enum vpc_finding { VPC_FINE, VPC_WARNING, VPC_FAILURE };
