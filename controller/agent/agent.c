@@ -139,7 +139,7 @@ int agent_start(struct agent *agent, const struct options *options, struct vpc_e
 	if (result < 0)
 		return result;
 	agent->events = events_open(agent);
-	agent->counts = counts_open(agent);
+	agent->counts = counts_open(agent, NULL);
 	agent->allocator = allocator_open(agent);
 	agent->publisher = publisher_open(agent);
 	agent->reconciler = reconciler_open(agent);

@@ -9,15 +9,14 @@
 #include <errno.h>
 #include <string.h>
 
-#define SETTLE_MS 2000
-#define WRITE_MS 10000 /* between two writes of one VPC's counts */
-#define ASK_MS 300000  /* between two live looks at a VPC of which this node knows no Pods */
-#define RANK_MS 20000  /* each node that comes before this one has so much time to write */
 #define BACKOFF_FIRST_MS 1000
 #define BACKOFF_LAST_MS 60000
 
+const struct counts_timing COUNTS_TIMING = {.settle = 2000, .write = 10000, .ask = 300000, .rank = 20000};
+
 struct counts {
 	struct agent *agent;
+	struct counts_timing timing;
 	struct queue *queue; /* of UIDs of VPCs */
 	struct table wrong;  /* by the same: struct wrong */
 };
@@ -86,7 +85,7 @@ static void write_counts(struct wrong *wrong, const struct object *vpc, const st
 	changed->vpc.status.pods = count->pods;
 	changed->vpc.status.nodes = count->nodes;
 	queue_hold(wrong->counts->queue, wrong->uid);
-	queue_pause(wrong->counts->queue, wrong->uid, WRITE_MS);
+	queue_pause(wrong->counts->queue, wrong->uid, wrong->counts->timing.write);
 	source->verbs->update(source, changed, note_written, wrong);
 }
 
@@ -112,13 +111,13 @@ static void look_for_users(struct wrong *wrong) {
 	wrong->was_near = false;
 	wrong->users = 0;
 	queue_hold(wrong->counts->queue, wrong->uid);
-	queue_pause(wrong->counts->queue, wrong->uid, ASK_MS);
+	queue_pause(wrong->counts->queue, wrong->uid, wrong->counts->timing.ask);
 	agent->source->verbs->list(agent->source, KIND_ENDPOINTS, UID_LABEL, wrong->uid, note_user, note_users, wrong);
 }
 
 /* A node that should write and does not may be down: the next one writes then. */
 static void write_in_turn(struct wrong *wrong, const struct object *vpc, const struct count *count) {
-	uint64_t now = uv_now(&wrong->counts->agent->loop), turn = wrong->since + (uint64_t)count->before * RANK_MS;
+	uint64_t now = uv_now(&wrong->counts->agent->loop), turn = wrong->since + (uint64_t)count->before * wrong->counts->timing.rank;
 	if (now >= turn)
 		write_counts(wrong, vpc, count);
 	else
@@ -158,11 +157,23 @@ void counts_wake(struct counts *counts) {
 	counts_note(counts, entry->value);
 }
 
-struct counts *counts_open(struct agent *agent) {
+struct counts *counts_open(struct agent *agent, const struct counts_timing *timing) {
 	struct counts *counts = allocate(sizeof *counts);
-	struct queue_options options = {
-	    .settle = SETTLE_MS, .backoff_first = BACKOFF_FIRST_MS, .backoff_last = BACKOFF_LAST_MS, .work = look, .context = counts};
+	counts->timing = timing ? *timing : COUNTS_TIMING;
+	struct queue_options options = {.settle = counts->timing.settle,
+	    .backoff_first = BACKOFF_FIRST_MS,
+	    .backoff_last = BACKOFF_LAST_MS,
+	    .work = look,
+	    .context = counts};
 	counts->agent = agent;
 	counts->queue = queue_open(&agent->loop, &options);
 	return counts;
+}
+
+void counts_close(struct counts *counts) {
+	for (size_t position = 0; counts->wrong.count; position = 0)
+		drop_wrong(counts, table_next(&counts->wrong, &position)->key);
+	table_release(&counts->wrong);
+	queue_close(counts->queue);
+	free(counts);
 }
