@@ -6,6 +6,6 @@
 #include <vpc/vpc.h>
 
 #define VPC_DATAPATH_OBJECTS(X) X(pod) X(node) X(steps) X(confine) /* what vpc-controller needs of a kernel */
-#define VPC_BUILTIN_OBJECTS(X) VPC_DATAPATH_OBJECTS(X) X(portfilter)
+#define VPC_BUILTIN_OBJECTS(X) VPC_DATAPATH_OBJECTS(X) X(portfilter) X(lb) X(lb_decap) X(lb_decap_tc)
 
 #endif

@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 set(package_directory ${CMAKE_INSTALL_LIBDIR}/cmake/libvpc)
 
 install(TARGETS vpc EXPORT libvpc-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(FILES ${PROJECT_SOURCE_DIR}/libvpc/include/vpc/vpc.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vpc)
+install(FILES ${PROJECT_SOURCE_DIR}/libvpc/include/vpc/vpc.h ${PROJECT_SOURCE_DIR}/libvpc/include/vpc/lb.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vpc)
 install(FILES ${PROJECT_SOURCE_DIR}/bpf/parameter.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vpc)
 install(FILES ${CMAKE_BINARY_DIR}/bpf/ping_global.bpf.o ${CMAKE_BINARY_DIR}/bpf/ping_placeholder.bpf.o DESTINATION ${CMAKE_INSTALL_DATADIR}/libvpc/samples)
 

@@ -21,7 +21,7 @@ build  libmd-dev                  SHA-256 of templates
 build  libnftables-dev            the node's one firewall rule
 build  libuv1-dev                 the agent's event loop
 build  libyaml-dev                manifests
-build  libcurl4-openssl-dev       requests to the Kubernetes API
+build  libcurl4-openssl-dev       requests to the Kubernetes API, and the balancer's health checks
 build  libcjson-dev               JSON of the agent and vpcctl
 build  libwebsockets-dev          health, readiness and metrics of the agent
 build  libcmocka-dev              C tests

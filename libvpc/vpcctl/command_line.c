@@ -120,15 +120,31 @@ static enum exit_status read_direction(const char *text, enum vpc_direction *ret
 	return wrong(error, "--direction: '%s' is not ingress, egress or xdp", text);
 }
 
-static enum exit_status read_hook(const char *text, enum vpc_hook *ret_hook, struct vpc_error *error) {
+/* Where the hook alone says the direction, "xdp" and "tc" are the best ones of their kind. */
+static enum exit_status read_hook(const char *text, struct command_line *line, struct vpc_error *error) {
 	static const struct {
 		const char *name;
 		enum vpc_hook hook;
-	} HOOKS[] = {{"tcx", VPC_HOOK_TCX}, {"clsact", VPC_HOOK_CLSACT}, {"xdp-native", VPC_HOOK_XDP_NATIVE}, {"xdp-generic", VPC_HOOK_XDP_GENERIC}};
-	for (size_t i = 0; i < sizeof HOOKS / sizeof *HOOKS; i++)
-		if (strcmp(text, HOOKS[i].name) == 0)
-			return *ret_hook = HOOKS[i].hook, EXIT_DONE;
-	return wrong(error, "--hook: '%s' is not tcx, clsact, xdp-native or xdp-generic", text);
+		enum vpc_direction direction;
+		bool is_kind;
+	} HOOKS[] = {
+		{"tcx", VPC_HOOK_TCX, VPC_INGRESS, false},
+		{"clsact", VPC_HOOK_CLSACT, VPC_INGRESS, false},
+		{"xdp-native", VPC_HOOK_XDP_NATIVE, VPC_XDP, false},
+		{"xdp-generic", VPC_HOOK_XDP_GENERIC, VPC_XDP, false},
+		{"xdp", VPC_HOOK_AUTO, VPC_XDP, true},
+		{"tc", VPC_HOOK_AUTO, VPC_INGRESS, true},
+	};
+	bool tells_direction = !((line->verb->required | line->verb->optional) & WITH(DIRECTION));
+	for (size_t i = 0; i < sizeof HOOKS / sizeof *HOOKS; i++) {
+		if (strcmp(text, HOOKS[i].name) != 0 || (HOOKS[i].is_kind && !tells_direction))
+			continue;
+		line->hook = HOOKS[i].hook;
+		if (tells_direction)
+			line->direction = HOOKS[i].direction;
+		return EXIT_DONE;
+	}
+	return wrong(error, "--hook: '%s' is not %stcx, clsact, xdp-native or xdp-generic", text, tells_direction ? "xdp, tc, " : "");
 }
 
 static enum exit_status read_value(int option, const char *value, struct command_line *line, struct vpc_error *error) {
@@ -136,13 +152,16 @@ static enum exit_status read_value(int option, const char *value, struct command
 	case OPTION_SET:
 	case OPTION_ALLOW:
 	case OPTION_REDIRECT:
+	case OPTION_VIP:
+	case OPTION_BACKEND:
+	case OPTION_FROM:
 		if (line->counts[option] == MOST_REPEATED)
 			return wrong(error, "--%s: at most %d are possible", OPTION_TEXTS[option].name, MOST_REPEATED);
 		line->all[option][line->counts[option]++] = value;
 		return EXIT_DONE;
 	case OPTION_PLACEHOLDER: return read_placeholder(value, line, error);
 	case OPTION_DIRECTION: return read_direction(value, &line->direction, error);
-	case OPTION_HOOK: return read_hook(value, &line->hook, error);
+	case OPTION_HOOK: return read_hook(value, line, error);
 	case OPTION_OUTPUT:
 		line->json = strcmp(value, "json") == 0;
 		if (!line->json && !(line->verb->required & WITH(OUTPUT)))

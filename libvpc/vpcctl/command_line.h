@@ -42,6 +42,16 @@ enum exit_status { EXIT_STATUSES(EXIT_AS_ENUM) };
 	X(CONFIRM, "confirm-within", "TIME", "take it back after that time, like 30s, unless confirmed; no process has to live for that") \
 	X(PACKETS, "count", "N", "end after N packets") \
 	X(BPFFS, "bpffs", "DIR", "where the pins live, instead of the default below /sys/fs/bpf") \
+	X(VIP, "vip", "VIP", "what clients address: ADDRESS:PORT/PROTOCOL, like 40.1.1.1:80/tcp or [2001:db8::1]:53/udp; lb decap: an address; may be repeated") \
+	X(BACKEND, "backend", "B[,weight=N]", "address of a backend and its share of new flows, 1 to 1000; may be repeated") \
+	X(FROM, "from", "ADDRESS", "a balancer that is believed; may be repeated") \
+	X(TABLE_SIZE, "table-size", "N", "places in a VIP's Maglev table, a prime of 251 to 131071 (default 16381)") \
+	X(CONNECTIONS, "connections", "N", "flows that are remembered for each VIP (default 262144)") \
+	X(AFFINITY, "affinity", NULL, "all flows of a client's address go to one backend") \
+	X(CHECK, "check", "CHECK", "tcp[:PORT], http[:PORT]/PATH[=STATUS] or none (default tcp for TCP, none for UDP)") \
+	X(CHECK_EVERY, "check-every", "SECONDS", "time between two checks of a backend (default 2)") \
+	X(CHECK_FALL, "check-fall", "N", "failed checks in a row after which a backend is down (default 3)") \
+	X(CHECK_RISE, "check-rise", "N", "good checks in a row after which it is up again (default 2)") \
 	X(HELP, "help", NULL, "this text")
 
 #define OPTION_AS_ENUM(name, ...) OPTION_##name,
@@ -109,10 +119,18 @@ enum exit_status filter_redirect(const struct command_line *command_line);
 enum exit_status filter_deny(const struct command_line *command_line);
 enum exit_status filter_detach(const struct command_line *command_line);
 enum exit_status filter_capture(const struct command_line *command_line);
+enum exit_status lb_run(const struct command_line *command_line);
+enum exit_status lb_add(const struct command_line *command_line);
+enum exit_status lb_drain(const struct command_line *command_line);
+enum exit_status lb_remove(const struct command_line *command_line);
+enum exit_status lb_status(const struct command_line *command_line);
+enum exit_status lb_stop(const struct command_line *command_line);
+enum exit_status lb_decap(const struct command_line *command_line);
 
 /* At the end of a verb's help. */
 void print_checks(void);         /* of doctor */
 void print_filter_policy(void);  /* of filter attach: what passes besides open ports */
 void print_capture_limits(void); /* of filter capture */
+void print_lb_run(void);         /* of lb run: what it keeps, and what goes on */
 
 #endif

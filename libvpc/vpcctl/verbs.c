@@ -2,6 +2,7 @@
 #include "command_line.h"
 
 #define READING (WITH(OUTPUT) | WITH(HELP))
+#define BALANCER (WITH(BPFFS) | WITH(HELP))
 #define VALUES (WITH(SET) | WITH(PLACEHOLDER) | WITH(HELP))
 
 const struct verb VERBS[] = {
@@ -39,6 +40,25 @@ const struct verb VERBS[] = {
 	{"filter capture", NULL, "write what is redirected to AF_XDP into a pcap file; the stack does not get it",
 		"vpcctl filter capture --interface eth0 --output vxlan.pcap --count 100", WITH(INTERFACE) | WITH(OUTPUT),
 		WITH(PACKETS) | WITH(BPFFS) | WITH(HELP), filter_capture, print_capture_limits},
+	{"lb run", NULL, "balance VIPs over backends, and check these; what it made goes on when it ends",
+		"vpcctl lb run --interface eth0 --vip 40.1.1.1:80/tcp --backend 10.0.0.11 --backend 10.0.0.12,weight=3", WITH(INTERFACE),
+		WITH(VIP) | WITH(BACKEND) | WITH(TABLE_SIZE) | WITH(CONNECTIONS) | WITH(AFFINITY) | WITH(CHECK) | WITH(CHECK_EVERY) | WITH(CHECK_FALL) |
+			WITH(CHECK_RISE) | WITH(HOOK) | BALANCER, lb_run, print_lb_run},
+	{"lb add", NULL, "add a VIP or backends, change their weight, or end their draining",
+		"vpcctl lb add --interface eth0 --vip 40.1.1.1:80/tcp --backend 10.0.0.13,weight=2", WITH(INTERFACE) | WITH(VIP),
+		WITH(BACKEND) | WITH(TABLE_SIZE) | WITH(CONNECTIONS) | WITH(AFFINITY) | BALANCER, lb_add, NULL},
+	{"lb drain", NULL, "send no new flows to backends; those that they have go on",
+		"vpcctl lb drain --interface eth0 --vip 40.1.1.1:80/tcp --backend 10.0.0.13", WITH(INTERFACE) | WITH(VIP) | WITH(BACKEND), BALANCER,
+		lb_drain, NULL},
+	{"lb remove", NULL, "remove backends at once, or without --backend the VIP",
+		"vpcctl lb remove --interface eth0 --vip 40.1.1.1:80/tcp --backend 10.0.0.13", WITH(INTERFACE) | WITH(VIP), WITH(BACKEND) | BALANCER,
+		lb_remove, NULL},
+	{"lb status", NULL, "list VIPs, backends and counters", "vpcctl lb status --interface eth0", WITH(INTERFACE), WITH(BPFFS) | READING, lb_status, NULL},
+	{"lb stop", NULL, "end balancing or decapsulating on an interface, and forget all", "vpcctl lb stop --interface eth0", WITH(INTERFACE), BALANCER,
+		lb_stop, NULL},
+	{"lb decap", NULL, "on a backend: unwrap what balancers send for VIPs, and pass everything else untouched",
+		"vpcctl lb decap --interface eth0 --from 10.0.0.1 --vip 40.1.1.1", WITH(INTERFACE) | WITH(FROM) | WITH(VIP), WITH(HOOK) | BALANCER,
+		lb_decap, NULL},
 	{"completion", "bash|zsh|fish", "print a completion script for the shell", "source <(vpcctl completion bash)",
 		0, WITH(HELP), print_completion, NULL},
 };

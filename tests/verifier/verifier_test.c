@@ -19,7 +19,7 @@
 #include <vpc/vpc.h>
 #include "builtin.h"
 
-enum { POD_BUDGET = 1400, SHARED_BUDGET = 10000, MOST_PROGRAMS = 16 };
+enum { POD_BUDGET = 1400, SHARED_BUDGET = 10000, BALANCER_BUDGET = 50000, MOST_PROGRAMS = 16 };
 
 #define VXLAN "encapsulation=1 network_id=4097 underlay_ifindex=7 mtu=1450"
 #define VLAN "encapsulation=2 network_id=100 underlay_ifindex=7 underlay_mac=02:00:00:00:aa:01 mtu=1500"
@@ -42,6 +42,9 @@ static const struct {
 	{"shared",                     "steps",       "",                                                    SHARED_BUDGET, false, 0},
 	{"confined Pod",               "confine",     "",                                                    SHARED_BUDGET, false, 0},
 	{"port filter",                "portfilter",  "",                                                    SHARED_BUDGET, false, BPF_PROG_TYPE_XDP},
+	{"balancer",                   "lb",          "",                                                    BALANCER_BUDGET, false, BPF_PROG_TYPE_XDP},
+	{"its backends, XDP",          "lb_decap",    "",                                                    SHARED_BUDGET, false, BPF_PROG_TYPE_XDP},
+	{"its backends, tc",           "lb_decap_tc", "",                                                    SHARED_BUDGET, false, 0},
 	{"sample, global variable",    "ping_global.bpf.o", "target_addr=10.0.0.2",                          SHARED_BUDGET, false, 0},
 	{"sample, placeholder",        "ping_placeholder.bpf.o", "target_addr=10.0.0.2",                     SHARED_BUDGET, false, 0},
 };

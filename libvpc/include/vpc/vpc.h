@@ -121,8 +121,8 @@ VPC_API struct vpc_template *vpc_template_free(struct vpc_template *template_);
 
 /*
  * The objects embedded in the library, by the name of their source: "pod" (from_pod, to_pod), "node" (from_vxlan,
- * from_trunk), "steps" (the shared programs), "confine" (drop everything), "portfilter" (the port filter). -ENOENT if
- * there is none of that name.
+ * from_trunk), "steps" (the shared programs), "confine" (drop everything), "portfilter" (the port filter), "lb",
+ * "lb_decap" and "lb_decap_tc" (the load balancer, see vpc/lb.h). -ENOENT if there is none of that name.
  */
 VPC_API int vpc_template_open_builtin(const char *name, const struct vpc_template_options *options, struct vpc_template **ret_template, struct vpc_error *error);
 
