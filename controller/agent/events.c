@@ -134,6 +134,7 @@ void tell(const struct agent *agent, enum log_level level, struct subject subjec
 	va_start(arguments, format);
 	vsnprintf(message, sizeof message, format, arguments);
 	va_end(arguments);
+	log_hide_secrets(message);
 	_cleanup_(free_memory) char *key = object_key(subject.kind, subject.namespace, subject.name);
 	log_event(level, key, reason, "%s", message);
 	if (agent->events)

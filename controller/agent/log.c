@@ -70,6 +70,35 @@ static void append_clean(struct line *line, const char *text, size_t limit) {
 	}
 }
 
+/* In place; what replaces it is no longer than what stood there. */
+static void hide(char *from, size_t length) {
+	size_t marks = length < 3 ? length : 3;
+	memset(from, '*', marks);
+	memmove(from + marks, from + length, strlen(from + length) + 1);
+}
+
+void log_hide_secrets(char *text) {
+	static const char TOKEN[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
+	static const struct {
+		const char *mark;
+		bool mark_too;   /* it is part of the secret */
+		bool to_the_end; /* whatever follows */
+		size_t least;    /* a shorter one is no secret */
+	} SECRETS[] = {
+	    {"Bearer ", false, false, 1},
+	    {"Basic ", false, false, 16},
+	    {"eyJ", true, false, 20}, /* a JSON object in base64: every token of a service account */
+	    {"-----BEGIN ", true, true, 0},
+	};
+	for (size_t i = 0; i < sizeof SECRETS / sizeof *SECRETS; i++)
+		for (char *at = text; (at = strcasestr(at, SECRETS[i].mark)); at++) {
+			char *from = at + (SECRETS[i].mark_too ? 0 : strlen(SECRETS[i].mark));
+			size_t length = SECRETS[i].to_the_end ? strlen(from) : strspn(from, TOKEN);
+			if (length && length >= SECRETS[i].least)
+				hide(from, length);
+		}
+}
+
 static void append_time(struct line *line) {
 	struct timespec now;
 	struct tm utc;
@@ -90,6 +119,7 @@ void log_event(enum log_level level, const char *object, const char *reason, con
 	va_start(arguments, format);
 	vsnprintf(message, sizeof message, format, arguments);
 	va_end(arguments);
+	log_hide_secrets(message);
 	append(&line, as_json ? "{\"time\":\"" : "");
 	append_time(&line);
 	append(&line, as_json ? "\",\"level\":\"" : " ");

@@ -16,6 +16,12 @@ const char *log_level_name(enum log_level level);
 unsigned long log_count(enum log_level level);
 
 /*
+ * Replaces what looks like a credential by "***": nobody here writes one, but a server or a proxy may repeat a request's header
+ * in its answer. Of every message; here for those that go elsewhere, too.
+ */
+void log_hide_secrets(char *text);
+
+/*
  * object: "VPC/red", "Pod/default/a", or "agent"; reason: one CamelCase word. Never hand in a token, a key or a header.
  * Control characters and bytes that are no UTF-8 are written as '?', so that nobody's name can forge a line. What is longer
  * than about 1 KiB is cut.
