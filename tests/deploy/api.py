@@ -15,8 +15,8 @@ class Failure(Exception):
 
 
 class Answer:
-    def __init__(self, status, body):
-        self.status, self.body = status, body
+    def __init__(self, status, body, headers):
+        self.status, self.body, self.headers = status, body, headers
 
     @property
     def taken(self):
@@ -47,9 +47,9 @@ class Api:
         answer = self.connection.getresponse()
         told = answer.read()
         try:
-            return Answer(answer.status, json.loads(told))
+            return Answer(answer.status, json.loads(told), answer.headers)
         except ValueError:
-            return Answer(answer.status, told.decode(errors="replace"))
+            return Answer(answer.status, told.decode(errors="replace"), answer.headers)
 
     def must(self, *arguments, **more):
         answer = self.ask(*arguments, **more)
