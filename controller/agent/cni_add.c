@@ -134,10 +134,15 @@ static void note_namespace(void *context, int result, const struct object *space
 	advance(addition);
 }
 
+/* By the UID that the runtime has: what a Pod says of itself is not asked. */
+static const struct binding *find_binding(const struct addition *addition, const struct object *pod) {
+	return binding_find(addition->agent, *addition->request.pod_uid ? addition->request.pod_uid : pod->metadata.uid);
+}
+
 /* NULL: none. What the Pod was bound to holds; else its own annotation decides, else its Namespace's as it is now. */
 static int find_membership(struct addition *addition, const struct object *pod, const char **ret_name, struct vpc_error *error) {
 	struct agent *agent = addition->agent;
-	const struct binding *binding = binding_of(agent, pod);
+	const struct binding *binding = find_binding(addition, pod);
 	if (binding) {
 		*ret_name = binding->vpc_name;
 		return 0;
@@ -152,7 +157,7 @@ static int find_membership(struct addition *addition, const struct object *pod, 
 }
 
 static int find_vpc(struct addition *addition, const struct object *pod, const char *name, const struct object **ret_vpc, struct vpc_error *error) {
-	const struct binding *binding = binding_of(addition->agent, pod);
+	const struct binding *binding = find_binding(addition, pod);
 	const struct object *vpc = agent_find(addition->agent, KIND_VPC, NULL, name);
 	if (!vpc) {
 		read_live(addition, &addition->asked_vpc, KIND_VPC, NULL, name);
@@ -215,7 +220,7 @@ static int prepare(struct addition *addition, const struct object **ret_pod, str
 	if (!code)
 		code = find_vpc(addition, pod, name, &vpc, error);
 	if (!code)
-		code = membership_admit(addition->agent, pod, vpc, error);
+		code = membership_admit(addition->agent, pod, vpc, find_binding(addition, pod), error);
 	if (!code)
 		code = reserve(addition, vpc, error);
 	if (!code)

@@ -74,13 +74,14 @@ bool membership_is_own(const struct object *pod) {
 }
 
 const char *membership_static_uid(const struct object *pod) {
-	return map_get(&pod->metadata.annotations, "kubernetes.io/config.hash");
+	bool is_mirror = map_get(&pod->metadata.annotations, "kubernetes.io/config.mirror"); /* no kubelet starts what merely looks like one */
+	return is_mirror ? map_get(&pod->metadata.annotations, "kubernetes.io/config.hash") : NULL;
 }
 
 /* From a file or a URL of the kubelet's, not from the API. */
 static bool is_static(const struct object *pod) {
 	const char *source = map_get(&pod->metadata.annotations, "kubernetes.io/config.source");
-	return map_get(&pod->metadata.annotations, "kubernetes.io/config.mirror") || membership_static_uid(pod) || (source && strcmp(source, "api"));
+	return map_get(&pod->metadata.annotations, "kubernetes.io/config.mirror") || (source && strcmp(source, "api"));
 }
 
 int membership_eligible(const struct agent *agent, const struct object *pod, const char **ret_reason, struct vpc_error *error) {
@@ -108,8 +109,8 @@ bool membership_is_listed(const struct object *vpc, const char *namespace) {
 	return false;
 }
 
-int membership_admit(const struct agent *agent, const struct object *pod, const struct object *vpc, struct vpc_error *error) {
-	const struct binding *binding = binding_of(agent, pod);
+int membership_admit(
+    const struct agent *agent, const struct object *pod, const struct object *vpc, const struct binding *binding, struct vpc_error *error) {
 	bool is_bound = binding && binding->vpc_uid && !strcmp(binding->vpc_uid, vpc->metadata.uid);
 	if (!is_bound && !membership_is_listed(vpc, pod->metadata.namespace))
 		return fail(

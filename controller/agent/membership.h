@@ -4,6 +4,7 @@
 #define AGENT_MEMBERSHIP_H
 
 #include "agent.h"
+#include "binding.h"
 #include "cni_request.h"
 
 /*
@@ -29,10 +30,11 @@ int membership_eligible(const struct agent *agent, const struct object *pod, con
 bool membership_is_listed(const struct object *vpc, const char *namespace);
 
 /*
- * Whether the Pod may join this VPC: it is listed, or bound to this VPC already, and no NetworkPolicy selects it (unless
+ * Whether the Pod may join this VPC: it is listed, or bound to this VPC already (binding may be NULL), and no NetworkPolicy selects it (unless
  * they are only warned about). 0 or CNI_REFUSED and why.
  */
-int membership_admit(const struct agent *agent, const struct object *pod, const struct object *vpc, struct vpc_error *error);
+int membership_admit(
+    const struct agent *agent, const struct object *pod, const struct object *vpc, const struct binding *binding, struct vpc_error *error);
 
 /* The first NetworkPolicy that selects the Pod, or NULL. */
 const struct object *membership_policy(const struct agent *agent, const struct object *pod);

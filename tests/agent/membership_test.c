@@ -84,7 +84,7 @@ static void decides(void **state) {
 		else
 			assert_null(name);
 		int admission = membership_eligible(&agent, pod, NULL, &error);
-		assert_int_equal(admission ? admission : membership_admit(&agent, pod, vpc, &error), CASES[i].admission);
+		assert_int_equal(admission ? admission : membership_admit(&agent, pod, vpc, NULL, &error), CASES[i].admission);
 		release(&agent, pod, vpc, &settings);
 	}
 }
