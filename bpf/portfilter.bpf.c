@@ -73,8 +73,9 @@ struct tcp_head {
 struct packet {
 	struct xdp_md *frame;
 	struct cursor cursor;
-	__u32 left;  /* bytes of the IP packet behind the cursor, which may be fewer than the frame has */
-	__u32 shift; /* to the flags that are in force */
+	__u32 offset; /* of the IP header in the frame */
+	__u32 left;   /* bytes of the IP packet behind the cursor, which may be fewer than the frame has */
+	__u32 shift;  /* to the flags that are in force */
 };
 
 static __always_inline __u32 flags_of(const struct packet *packet, enum vpc_filter_kind kind, __u16 port) {
@@ -148,11 +149,18 @@ static __always_inline enum vpc_filter_verdict judge_protocol(struct packet *pac
 	return flags & VPC_FILTER_FLAG_PUBLIC ? VPC_FILTER_PUBLIC : VPC_FILTER_PROTOCOL;
 }
 
+/* A length field. To kernel 5.10 a number whose bytes were exchanged could be any; clang would leave out a mere mask. */
+static __always_inline __u32 length_of(__be16 field) {
+	__u32 length = bpf_ntohs(field);
+	asm volatile("" : "+r"(length));
+	return length & 0xffff;
+}
+
 static __always_inline enum vpc_filter_verdict judge_ipv4(struct packet *packet) {
 	const struct iphdr *ip = READ(&packet->cursor, struct iphdr);
 	if (!ip)
 		return VPC_FILTER_TRUNCATED;
-	__u32 header = ip->ihl * 4, length = bpf_ntohs(ip->tot_len);
+	__u32 header = ip->ihl * 4, length = length_of(ip->tot_len);
 	if (ip->version != 4 || header < sizeof *ip || length < header)
 		return VPC_FILTER_MALFORMED;
 	if ((void *)ip + length > packet->cursor.end)
@@ -211,7 +219,7 @@ static __always_inline __u32 open_ipv6(struct packet *packet) {
 		return VERDICT + VPC_FILTER_TRUNCATED;
 	if (ip->version != 6)
 		return VERDICT + VPC_FILTER_MALFORMED;
-	packet->left = bpf_ntohs(ip->payload_len);
+	packet->left = length_of(ip->payload_len);
 	if (packet->cursor.at + packet->left > packet->cursor.end)
 		return VERDICT + VPC_FILTER_TRUNCATED;
 	return ip->nexthdr;
@@ -220,6 +228,7 @@ static __always_inline __u32 open_ipv6(struct packet *packet) {
 /* Points the packet at the frame's byte of that offset. */
 static __always_inline void open_at(struct packet *packet, struct xdp_md *frame, __u32 offset, __u32 shift) {
 	packet->frame = frame;
+	packet->offset = offset;
 	packet->cursor.at = (void *)(long)frame->data + (offset & 0x3fff);
 	packet->cursor.end = (void *)(long)frame->data_end;
 	packet->shift = shift;
@@ -276,7 +285,7 @@ static __always_inline enum vpc_filter_verdict judge_ipv6(struct packet *packet)
 		return header & 0xff;
 	if (!is_extension(header))
 		return judge_transport(packet, header);
-	return judge_extended(packet->frame, packet->cursor.at - (void *)(long)packet->frame->data, header, packet->left, packet->shift);
+	return judge_extended(packet->frame, packet->offset + sizeof(struct ipv6hdr), header, packet->left, packet->shift);
 }
 
 static __always_inline int is_tag(__be16 type) {
@@ -333,6 +342,7 @@ static __always_inline enum vpc_filter_verdict judge(struct xdp_md *frame, __u32
 	if (!eth)
 		return VPC_FILTER_TRUNCATED;
 	__be16 type = ETHERTYPE(eth);
+	packet.offset = sizeof *eth;
 	return is_tag(type) ? judge_tagged(frame, shift) : judge_network(&packet, type);
 }
 

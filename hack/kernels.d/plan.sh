@@ -3,9 +3,9 @@
 # Which tests run in a machine, by their names in ctest; sourced by hack/kernels.
 # shellcheck disable=SC2154 # what it uses is set there
 
-short_tests='^(verifier_budget|library_(instance|patch|loaders)|packet_(rows|scenarios)|lb_(rows|rows_v1|changes|decap)|attach_(features|attach)|datapath_(traffic|life))$'
+short_tests='^(verifier_budget|library_(instance|patch|loaders)|packet_(rows|scenarios)|filter_packets|lb_(rows|rows_v1|changes|decap)|attach_(features|attach)|datapath_(traffic|life))$'
 # What is long and finds the same on nearly any kernel.
-long_tests='^(packet_random|attach_(foreign|kill|refuse)|datapath_(crowd|sets|flows))$'
+long_tests='^(packet_random|filter_random|attach_(foreign|kill|refuse)|datapath_(crowd|sets|flows))$'
 
 # What is emulated is slower than what was measured when a test got its limit.
 slowness() { if [[ $accelerator == kvm ]]; then echo 1; else echo 10; fi; }

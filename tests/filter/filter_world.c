@@ -44,6 +44,8 @@ static void fill_table(void) {
 		world_set_port(VPC_FILTER_TCP, PORTS[i].port, PORTS[i].flags);
 		world_set_port(VPC_FILTER_UDP, PORTS[i].port, PORTS[i].flags);
 	}
+	world_set_port(VPC_FILTER_TCP, TCP_ONLY, VPC_FILTER_FLAG_PUBLIC);
+	world_set_port(VPC_FILTER_UDP, UDP_ONLY, VPC_FILTER_FLAG_PUBLIC);
 	world_set_port(VPC_FILTER_PROTOCOL_NUMBER, GRE, VPC_FILTER_FLAG_PUBLIC);
 	world_set_port(VPC_FILTER_PROTOCOL_NUMBER, ESP, VPC_FILTER_FLAG_SOCKET);
 }

@@ -14,6 +14,8 @@ enum {
 	SOCKET = 4789,      /* TCP and UDP: AF_XDP */
 	BOTH = 4790,        /* TCP and UDP: AF_XDP, and public without a socket */
 	CLOSED = 23,
+	TCP_ONLY = 2222,    /* public */
+	UDP_ONLY = 5353,
 	EARLIER = 8080,     /* TCP and UDP: public in the earlier filter only */
 	GRE = 47,           /* a protocol that is public */
 	ESP = 50,           /* a protocol for AF_XDP */
