@@ -104,6 +104,10 @@ static int load(struct work *work, struct vpc_template **ret_template, struct vp
 	result = result ?: vpc_template_prepare(template, &options, error);
 	result = result ?: vpc_filter_maps_open_pinned(path, &work->maps, error);
 	result = result ?: vpc_instance_load(template, "portfilter", NULL, 0, ret_instance, error);
+	if (result == -EACCES)
+		return vpc_fail(error, result,
+			"port filter: the kernel does not take the program from this process: it computes with addresses of packets, which wants CAP_PERFMON "
+			"besides CAP_BPF and CAP_NET_ADMIN; run this as root");
 	if (result)
 		return result;
 	*ret_template = template;

@@ -414,7 +414,7 @@ struct vpc_port_filter_options {
  * meanwhile, and ports that stay open stay so. What passes besides open ports: portfilter.md. The deadline of
  * confirm_within is watched by the program itself: it needs no process that lives.
  *
- * Errors: -EINVAL no port, or one that is none; others as those of vpc_attach().
+ * Errors: -EINVAL no port, or one that is none; -EACCES CAP_PERFMON is missing; others as those of vpc_attach().
  */
 VPC_API int vpc_port_filter_attach(uint32_t ifindex, const struct vpc_port_filter_options *options, struct vpc_error *error);
 /* Removes it with its ports and counters; everything passes. -ENOENT if there is none, -EBUSY if another tool loaded it. */
