@@ -19,7 +19,7 @@ static void close_directory(DIR **directory) {
 }
 
 const char *vpc_filter_pin_directory(const char *directory) {
-	return directory ? directory : "/sys/fs/bpf/libvpc/filter";
+	return directory ? directory : VPC_PORT_FILTER_DIRECTORY;
 }
 
 struct vpc_attach_options vpc_filter_attach_options(enum vpc_hook hook) {

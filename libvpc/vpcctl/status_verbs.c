@@ -43,16 +43,25 @@ static int add_attachment(const struct vpc_attachment *attachment, void *context
 	return 0;
 }
 
+/* Port filters are pinned in a directory of their own. */
+static int each_attachment(
+	const char *pin_directory, int (*visit)(const struct vpc_attachment *attachment, void *context), void *context, struct vpc_error *error) {
+	struct vpc_attach_options options = {.size = sizeof options, .pin_directory = pin_directory};
+	int result = vpc_attachment_each(&options, visit, context, error);
+	options.pin_directory = VPC_PORT_FILTER_DIRECTORY;
+	return result || pin_directory ? result : vpc_attachment_each(&options, visit, context, error);
+}
+
 enum exit_status show_status(const struct command_line *command_line) {
-	const struct vpc_attach_options options = {.size = sizeof options, .pin_directory = command_line->values[OPTION_BPFFS]};
+	const char *pin_directory = command_line->values[OPTION_BPFFS];
 	struct vpc_error error = {""};
 	if (!command_line->json) {
 		bool headed = false;
-		int result = vpc_attachment_each(&options, print_attachment, &headed, &error);
+		int result = each_attachment(pin_directory, print_attachment, &headed, &error);
 		return result < 0 ? report(result, &error) : EXIT_DONE;
 	}
 	cJSON *document = json_document();
-	int result = vpc_attachment_each(&options, add_attachment, cJSON_AddArrayToObject(document, "attachments"), &error);
+	int result = each_attachment(pin_directory, add_attachment, cJSON_AddArrayToObject(document, "attachments"), &error);
 	if (result < 0) {
 		cJSON_Delete(document);
 		return report(result, &error);

@@ -397,13 +397,16 @@ struct vpc_port {
 	uint8_t flags;    /* VPC_PORT_* */
 };
 
+/* Where filters and their attachments are pinned, if no other directory is named. */
+#define VPC_PORT_FILTER_DIRECTORY "/sys/fs/bpf/libvpc/filter"
+
 struct vpc_port_filter_options {
 	size_t size;
 	const struct vpc_port *ports; /* all that are open from now on; at least one. A port named twice has the flags of both */
 	size_t port_count;
 	enum vpc_hook hook;           /* AUTO, XDP_NATIVE or XDP_GENERIC */
 	bool offload;                 /* into the device: -ENOTSUP, saying what it lacks */
-	const char *pin_directory;    /* NULL: "/sys/fs/bpf/libvpc/filter" */
+	const char *pin_directory;    /* NULL: VPC_PORT_FILTER_DIRECTORY */
 	uint16_t first_reply, last_reply; /* ports that UDP replies come to; 0, 0: net.ipv4.ip_local_port_range; first > last: none */
 	uint64_t confirm_within;      /* nanoseconds after which what was before is back, unless confirmed; 0: needs none */
 	uint32_t holder;              /* the process that keeps it by vpc_port_filter_hold() within that time, again and again; 0: none */
