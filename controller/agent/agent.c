@@ -100,8 +100,12 @@ void agent_tell_ready(struct agent *agent) {
 	cni_wake(agent);
 }
 
+/* The tick ends with the last ADD; the next one begins it again. */
 static void wake_additions(uv_timer_t *timer) {
-	cni_wake(timer->data);
+	struct agent *agent = timer->data;
+	cni_wake(agent);
+	if (!agent->additions)
+		uv_timer_stop(&agent->tick);
 }
 
 static int open_source(struct agent *agent, struct vpc_error *error) {

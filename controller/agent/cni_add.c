@@ -495,5 +495,7 @@ void cni_add(struct agent *agent, struct cni_request *request, cni_reply reply, 
 	    .agent = agent, .request = *request, .reply = reply, .context = context, .deadline = uv_now(&agent->loop) + WAIT_MS};
 	addition->next = agent->additions;
 	agent->additions = addition;
+	if (!uv_is_active((uv_handle_t *)&agent->tick))
+		uv_timer_again(&agent->tick);
 	advance(addition);
 }

@@ -338,8 +338,8 @@ def measure_changes(bench, vpcs):
         made = objects[(network, node)]
         pod = 20000 + index
         more = bench.endpoints(vpcs[f"net{network}"], f"n{2000 + node}", [pod])["spec"]["pods"]
-        made["spec"]["pods"] = (made["spec"]["pods"] + more)[-20:]
-        objects[(network, node)] = bench.api.request("PUT", f"{ENDPOINTS}/{made['metadata']['name']}", made)
+        made["spec"]["pods"] = (made["spec"]["pods"] + more)[-2:]
+        objects[(network, node)] = bench.api.request("PUT", f"{ENDPOINTS}/{made['metadata']['name']}?fieldValidation=Ignore", made)
         with lock:
             waiting[(made["spec"]["id"], more[0]["addresses"][0])] = time.perf_counter()
     start = time.perf_counter() + 0.5
