@@ -56,6 +56,21 @@ static int run(const struct options *options) {
 	return 0;
 }
 
+static int clean_up(const struct options *options) {
+	int number;
+	sigset_t signals;
+	signal(SIGPIPE, SIG_IGN);
+	int status = node_cleanup(options);
+	if (status || !options->wait)
+		return status;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	sigwait(&signals, &number);
+	return 0;
+}
+
 int main(int count, char **arguments) {
 	struct options options;
 	if (count > 1 && !strcmp(arguments[1], "mount-bpffs"))
@@ -71,5 +86,5 @@ int main(int count, char **arguments) {
 		return reference_print(stdout) < 0;
 	if (options.release_layout)
 		return release_layout(&options);
-	return options.cleanup ? node_cleanup(&options) : run(&options);
+	return options.cleanup ? clean_up(&options) : run(&options);
 }

@@ -6,6 +6,7 @@
 #include "files.h"
 #include "firewall.h"
 #include "log.h"
+#include "node_retract.h"
 #include "text.h"
 #include "vxlan.h"
 
@@ -251,6 +252,8 @@ int node_cleanup(const struct options *options) {
 	remove_folder(&node, PINS);
 	note(&node, "VXLAN device", vxlan_remove(&error), &error);
 	note(&node, "nftables", firewall_remove(&error), &error);
+	if (options->node)
+		note(&node, "Node", node_retract(options, &error), &error);
 	remove_files(&node);
 	return node.status;
 }

@@ -21,10 +21,10 @@ static const struct declared {
 } OPTIONS[] = {
 #define TEXT(name, argument, member, commands, standard, text) {name, argument, offsetof(struct options, member), commands, standard, text}
 #define FLAG(name, member, commands, text) {name, NULL, offsetof(struct options, member), commands, NULL, text}
-    TEXT("node", "NAME", node, RUN, NULL, "this node's name, as spec.nodeName of its Pods"),
+    TEXT("node", "NAME", node, RUN | CLEANUP, NULL, "this node's name, as spec.nodeName of its Pods"),
     TEXT("manifests", "DIR", manifests, RUN, NULL, "shared folder of manifests (YAML or JSON)"),
-    TEXT("kubeconfig", "FILE", kubeconfig, RUN, NULL, "how to reach the Kubernetes API; without this and --manifests: as a Pod of the cluster"),
-    TEXT("context", "NAME", context, RUN, NULL, "of that file (default: its current one)"),
+    TEXT("kubeconfig", "FILE", kubeconfig, RUN | CLEANUP, NULL, "how to reach the Kubernetes API; without this and --manifests: as a Pod of the cluster"),
+    TEXT("context", "NAME", context, RUN | CLEANUP, NULL, "of that file (default: its current one)"),
     TEXT("underlay", "ADDRESS", underlay, RUN, NULL, "address that other nodes send to (default: the Node's InternalIP)"),
     TEXT("uplink", "IF", uplink, RUN, NULL, "interface towards the other nodes (default: the one with the underlay address)"),
     TEXT("state", "DIR", state, RUN | CLEANUP, "/var/lib/libvpc", "what must outlive the agent"),
@@ -39,6 +39,7 @@ static const struct declared {
     FLAG("no-datapath", no_datapath, RUN, "objects and identifiers only; ADD is refused"),
     TEXT("release-layout", "N", release_layout, RUN, NULL, "let the version with layout N of the maps take over, and end: before a downgrade"),
     FLAG("force", force, CLEANUP, "also while an agent runs or Pods are in VPCs, which then have no network"),
+    FLAG("wait", wait, CLEANUP, "once nothing is left, wait for a signal: a DaemonSet's Pod may not end"),
     TEXT("log-format", "FORMAT", log_format, RUN | CLEANUP, "text", "text or json"),
     FLAG("verbose", verbose, RUN | CLEANUP, "log details, too"),
     FLAG("reference", reference, RUN, "print objects, settings and metrics, as Markdown"),
@@ -62,6 +63,7 @@ static const char ABOUT_CLEANUP[] = "vpc-controller cleanup: removes every trace
 static const char END_CLEANUP[] = "\n"
                                   "Example: vpc-controller cleanup --cni-bin-dir /opt/cni/bin --cni-conf-dir /etc/cni/net.d\n"
                                   "\n"
+                                  "With --node the conditions that the agent gave that Node are taken back, too, through the Kubernetes API.\n"
                                   "It may be repeated. Refused while an agent runs or Pods are in VPCs: drain the node first. With --force these\n"
                                   "Pods lose their network, and what they could never reach they do not reach now either: their interfaces are\n"
                                   "taken down before the programs go. Exit status: 0 if nothing is left, 1 if something could not be removed,\n"

@@ -10,7 +10,7 @@ struct options {
 	const char *node, *manifests, *kubeconfig, *context, *state, *socket, *queue, *bpffs, *uplink, *underlay, *ready_file;
 	const char *http, *cni_bin_dir, *cni_conf_dir, *log_format, *release_layout;
 	bool no_datapath, http_not_loopback;
-	bool cleanup, force;
+	bool cleanup, force, wait;
 	bool verbose, reference, help, version;
 };
 
