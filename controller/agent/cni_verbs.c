@@ -88,9 +88,15 @@ static bool is_valid(const cJSON *attachments, const struct record *record) {
 	return false;
 }
 
+/*
+ * libcni writes an empty list as null, and none at all if its caller has none, after it has sent a DEL for all that it knows
+ * of: then there is nothing to go by, and nothing is removed.
+ */
 static int do_gc(struct agent *agent, const struct cni_request *request, struct vpc_error *error) {
 	const cJSON *attachments = cJSON_GetObjectItemCaseSensitive(request->configuration, "cni.dev/valid-attachments");
-	if (!cJSON_IsArray(attachments))
+	if (!attachments)
+		return 0;
+	if (!cJSON_IsArray(attachments) && !cJSON_IsNull(attachments))
 		return fail(error, CNI_INVALID_CONFIGURATION, "cni.dev/valid-attachments is no list: nothing was removed");
 	size_t count = 0;
 	struct record **records = allocate((agent->records.count + 1) * sizeof *records);
