@@ -95,7 +95,7 @@ def namespace(name, annotations=None):
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "annotations": annotations or {}}}
 
 
-def pod_spec(command, node=None, ports=(), probes=None, capabilities=(), host_network=False):
+def pod_spec(command, node=None, ports=(), probes=None, capabilities=(), host_network=False, once=False):
     container = {
         "name": "main",
         "image": IMAGE,
@@ -108,6 +108,8 @@ def pod_spec(command, node=None, ports=(), probes=None, capabilities=(), host_ne
     spec = {"containers": [container], "terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False}
     if node:
         spec["nodeSelector"] = {"kubernetes.io/hostname": node}
+    if once:
+        spec["restartPolicy"] = "Never"
     if host_network:
         spec |= {"hostNetwork": True, "dnsPolicy": "Default"}
     return spec

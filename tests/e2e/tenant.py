@@ -8,7 +8,8 @@ import struct
 
 import cluster
 from cluster import apply, expect, get, in_pod, items, kubectl, namespace, pod, pod_spec, vpc, wait_for
-from world import PORT, SPACE, whole
+from flows import Receiver
+from world import PORT, whole
 
 TENANT = "e2e-tenant"
 ELSEWHERE = "e2e-tenant-private"
@@ -122,21 +123,6 @@ def _mac(actor):
     return in_pod(actor.space, actor.pod, "cat", "/sys/class/net/eth0/address").strip()
 
 
-class Receiver:
-    """Counts in a Pod what arrives on port LISTENING."""
-
-    def __init__(self, actor):
-        self.shell = lambda text: in_pod(actor.space, actor.pod, "sh", "-euc", text)
-        self.shell(f"rm -f /tmp/received; flow receive nobody {LISTENING} >/tmp/received 2>&1 </dev/null & echo $! >/tmp/receiver")
-        wait_for("receiver", lambda: "listening" in self.shell("cat /tmp/received"))
-
-    def end(self):
-        """How many packets came."""
-        self.shell("kill -TERM $(cat /tmp/receiver)")
-        report = wait_for("receiver's report", lambda: next((line for line in self.shell("cat /tmp/received").splitlines() if line.startswith("foreign=")), None))
-        return int(report.partition("=")[2])
-
-
 def check_forged_vxlan(world):
     """plain-a sends to node b what node a would send for red-a: nothing of it arrives. The node itself can, as documented."""
     source, target = world.actors["red-a"], world.actors["red-b"]
@@ -145,11 +131,11 @@ def check_forged_vxlan(world):
     underlay = world.addresses_of_node["b"][0]
 
     def delivered(sender):
-        receiver = Receiver(target)
+        receiver = Receiver(target, LISTENING, "nobody")
         encoded = base64.b64encode(frame).decode()
         for _ in range(5):
             in_pod(sender.space, sender.pod, "sh", "-c", f"echo {encoded} | busybox base64 -d | probe send {underlay} {VXLAN_PORT}", check=False)
-        return receiver.end()
+        return receiver.report()[1]
 
     expect(delivered(world.actors["host-a"]) > 0, "what the node itself forges does not arrive: this test forges wrongly")
     for name in ("plain-a", "blue-a", "red-a2"):
