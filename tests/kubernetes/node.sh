@@ -32,6 +32,11 @@ start_agent() {
 # vpc_object NAME [FIELDS]: its spec besides, beginning with a comma
 vpc_object() { apply <<<"{apiVersion: libvpc.io/v1alpha1, kind: VPC, metadata: {name: $1}, spec: {encapsulation: vxlan, namespaces: [\"*\"]${2:-}}}"; }
 
+# A network namespace for a Pod. Nobody else can have its addresses, and looking for duplicates costs each ADD a second or two.
+add_namespace_of() {
+	ip netns add "agent-$1"
+	nsenter --net="/run/netns/agent-$1" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0
+}
 # pod NAME [ANNOTATIONS [SPEC [NAMESPACE]]]: object and network namespace, e.g. pod p1 'libvpc.io/vpc: red' ', hostNetwork: true'
 declare -A space_of uid_of
 pod() {
@@ -43,7 +48,7 @@ pod() {
 		spec: {nodeName: n1, terminationGracePeriodSeconds: 0, containers: [{name: a, image: a}]${3:-}}
 	END
 	)
-	[[ -e /run/netns/agent-$1 ]] || ip netns add "agent-$1"
+	[[ -e /run/netns/agent-$1 ]] || add_namespace_of "$1"
 }
 unpod() { kube delete pod -n "${space_of[$1]}" "$1" --force --grace-period=0 >/dev/null 2>&1; }
 # running NAME [PHASE]: as its kubelet tells
