@@ -27,8 +27,8 @@ static __always_inline __u32 place_in_table(__u64 hash, __u32 table_size) {
 	return (hash >> 32) * table_size >> 32;
 }
 
-static __always_inline __u64 hash_client4(const struct lb_client4 *client) {
-	return mix((__u64)bpf_ntohl(client->address) << 32 | bpf_ntohs(client->port));
+static __always_inline __u64 hash_client4(__be32 address, __be16 port) {
+	return mix((__u64)bpf_ntohl(address) << 32 | bpf_ntohs(port));
 }
 
 static __always_inline __u64 hash_client6(const struct lb_client6 *client) {
@@ -97,22 +97,27 @@ static __always_inline void take_flow(__u32 vip, void *connections, const void *
 		count(vip, LB_EVENT_UNRECORDED_FLOW);
 }
 
-static __always_inline __u32 choose4(const struct lb_vip *vip, const struct lb_client4 *client, int kind) {
+static __always_inline __u32 choose4(const struct lb_vip *vip, __be32 address, __be16 port, int kind) {
 	__u32 index = vip->index;
+	if (vip->flags & LB_VIP_AFFINITY)
+		port = 0;
+	__u64 client = eight_bytes(address, port, 0); /* struct lb_client4 */
 	void *connections = bpf_map_lookup_elem(&connections4, &index);
 	if (!connections)
 		return 0;
-	const struct lb_connection *known = bpf_map_lookup_elem(connections, client);
+	const struct lb_connection *known = bpf_map_lookup_elem(connections, &client);
 	if (known && still_takes(known, kind))
 		return known->backend;
-	struct lb_connection chosen = choose_anew(vip, hash_client4(client));
+	struct lb_connection chosen = choose_anew(vip, hash_client4(address, port));
 	if (chosen.generation && kind != LB_PACKET_QUOTED)
-		take_flow(index, connections, client, &chosen);
+		take_flow(index, connections, &client, &chosen);
 	return chosen.backend;
 }
 
-static __always_inline __u32 choose6(const struct lb_vip *vip, const struct lb_client6 *client, int kind) {
+static __always_inline __u32 choose6(const struct lb_vip *vip, struct lb_client6 *client, int kind) {
 	__u32 index = vip->index;
+	if (vip->flags & LB_VIP_AFFINITY)
+		client->port = 0;
 	void *connections = bpf_map_lookup_elem(&connections6, &index);
 	if (!connections)
 		return 0;

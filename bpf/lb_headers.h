@@ -88,6 +88,18 @@ static __always_inline __u32 bytes_between(const void *from, const void *to) {
 	return (__u32)((const char *)to - (const char *)from);
 }
 
+/*
+ * Eight bytes of a key as they stand in memory: first, second, third. Written in one piece: a processor reads at once what
+ * was just written, unless it reads more than one piece, and map look-ups read keys by words.
+ */
+static __always_inline __u64 eight_bytes(__u32 first, __u16 second, __u8 third) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return first | (__u64)second << 32 | (__u64)third << 48;
+#else
+	return (__u64)first << 32 | (__u64)second << 16 | (__u64)third << 8;
+#endif
+}
+
 static __always_inline __u16 fold_sum(__u64 sum) {
 	sum = (sum & 0xffffffff) + (sum >> 32);
 	sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);

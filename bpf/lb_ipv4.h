@@ -9,9 +9,13 @@
 #include "lb_fragment.h"
 #include "lb_too_big.h"
 
+static __always_inline const struct lb_vip *find_vip4(__be32 address, __be16 port, __u8 protocol) {
+	__u64 key = eight_bytes(address, port, protocol); /* struct lb_vip4_key */
+	return bpf_map_lookup_elem(&vips4, &key);
+}
+
 static __always_inline int is_vip_address4(__be32 address) {
-	struct lb_vip4_key key = {.address = address};
-	return bpf_map_lookup_elem(&vips4, &key) != 0;
+	return find_vip4(address, 0, 0) != 0;
 }
 
 static __always_inline int refuse4(const struct lb_ipv4 *ip, int reason) {
@@ -36,8 +40,6 @@ static __always_inline int forward4(xdp_context *ctx, struct lb_ipv4 *ip, __u32 
 
 static __always_inline int balance_flow4(xdp_context *ctx, struct lb_ipv4 *ip, const void *transport, __u32 transport_length, __u32 *ret_vip) {
 	const struct lb_ports *ports = transport;
-	struct lb_client4 client = {.address = ip->source};
-	struct lb_vip4_key key = {.address = ip->destination, .protocol = ip->protocol};
 	int kind = LB_PACKET_OF_FLOW;
 	if (ip->protocol == LB_PROTOCOL_TCP) {
 		const struct lb_tcp *tcp = transport;
@@ -48,17 +50,13 @@ static __always_inline int balance_flow4(xdp_context *ctx, struct lb_ipv4 *ip, c
 	} else if (transport + sizeof(struct lb_udp) > frame_end(ctx) || transport_length < sizeof(struct lb_udp)) {
 		return refuse4(ip, LB_DROP_TRUNCATED);
 	}
-	key.port = ports->destination;
-	client.port = ports->source;
 
-	const struct lb_vip *vip = bpf_map_lookup_elem(&vips4, &key);
+	const struct lb_vip *vip = find_vip4(ip->destination, ports->destination, ip->protocol);
 	if (!vip)
 		return LB_PASS;
 	__u32 index = vip->index;
 	*ret_vip = index;
-	if (vip->flags & LB_VIP_AFFINITY)
-		client.port = 0;
-	__u32 slot = choose4(vip, &client, kind);
+	__u32 slot = choose4(vip, ip->source, ports->source, kind);
 	if (!slot)
 		return LB_DROP_NO_BACKEND;
 	if (ip->fragment & bpf_htons(LB_IPV4_MORE_FRAGMENTS)) {
@@ -83,16 +81,12 @@ static __always_inline int balance_icmp4(xdp_context *ctx, struct lb_ipv4 *ip, c
 		return LB_PASS;
 	if (quoted->version_length != 0x45 || (quoted->fragment & bpf_htons(LB_IPV4_OFFSET)) || quoted->source != ip->destination)
 		return LB_PASS;
-	struct lb_vip4_key key = {.address = quoted->source, .port = ports->source, .protocol = quoted->protocol};
-	struct lb_client4 client = {.address = quoted->destination, .port = ports->destination};
-	const struct lb_vip *vip = bpf_map_lookup_elem(&vips4, &key);
+	const struct lb_vip *vip = find_vip4(quoted->source, ports->source, quoted->protocol);
 	if (!vip || (vip->flags & LB_VIP_ADDRESS))
 		return LB_PASS;
 	__u32 index = vip->index;
 	*ret_vip = index;
-	if (vip->flags & LB_VIP_AFFINITY)
-		client.port = 0;
-	__u32 slot = choose4(vip, &client, LB_PACKET_QUOTED);
+	__u32 slot = choose4(vip, quoted->destination, ports->destination, LB_PACKET_QUOTED);
 	if (!slot)
 		return LB_DROP_NO_BACKEND;
 	count(index, LB_EVENT_ICMP_ERROR);

@@ -66,8 +66,6 @@ static __always_inline int balance_flow6(xdp_context *ctx, struct lb_ipv6 *ip, _
 		return LB_PASS;
 	__u32 index = vip->index;
 	*ret_vip = index;
-	if (vip->flags & LB_VIP_AFFINITY)
-		client.port = 0;
 	__u32 slot = choose6(vip, &client, kind);
 	if (!slot)
 		return LB_DROP_NO_BACKEND;
@@ -103,8 +101,6 @@ static __always_inline int balance_icmp6(xdp_context *ctx, struct lb_ipv6 *ip, _
 		return LB_PASS;
 	__u32 index = vip->index;
 	*ret_vip = index;
-	if (vip->flags & LB_VIP_AFFINITY)
-		client.port = 0;
 	__u32 slot = choose6(vip, &client, LB_PACKET_QUOTED);
 	if (!slot)
 		return LB_DROP_NO_BACKEND;

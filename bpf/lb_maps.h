@@ -21,7 +21,10 @@
 
 #define LB_FRAGMENTS 16384
 
-/* What a packet is addressed to. Port and protocol 0: any packet to an address that a VIP has. */
+/*
+ * What a packet is addressed to. Port and protocol 0: any packet to an address that a VIP has. Programs write keys of eight
+ * bytes in one piece, see eight_bytes().
+ */
 struct lb_vip4_key {
 	__be32 address;
 	__be16 port;

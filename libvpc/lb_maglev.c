@@ -82,30 +82,36 @@ static size_t remove_satisfied(struct turn *turns, size_t count) {
 	return kept;
 }
 
+/* Whether it is the backend's turn: those of the greatest weight have one in each round, those of half of it in every other. */
+static inline bool has_turn(struct turn *turn, uint32_t heaviest) {
+	turn->credit += turn->weight;
+	if (turn->credit < heaviest)
+		return false;
+	turn->credit -= heaviest;
+	return true;
+}
+
 /*
- * Backends of the greatest weight have a turn in each round, one of half of it in every other. The shares, rounded up,
- * are as many as the places or more, and an order holds every place: somebody takes each.
+ * Rounds until all places are taken. The shares, rounded up, are as many as the places or more, and an order holds every
+ * place: somebody takes each. With `are_alike`, a constant, nobody keeps an account of turns.
  */
-static void fill_places(struct turn *turns, size_t count, uint32_t heaviest, uint32_t size, uint64_t *taken, uint32_t *table) {
-	for (uint32_t filled = 0;;) {
-		bool is_somebody_satisfied = false;
-		for (size_t i = 0; i < count; i++) {
-			struct turn *turn = &turns[i];
-			turn->credit += turn->weight;
-			if (turn->credit < heaviest || turn->left == 0)
-				continue;
-			turn->credit -= heaviest;
-			uint32_t place = turn->place, next = place + turn->skip;
-			turn->place = next >= size ? next - size : next;
-			if (!take(taken, place))
-				continue;
-			table[place] = turn->slot;
-			is_somebody_satisfied |= --turn->left == 0;
-			if (++filled == size)
-				return;
+__attribute__((always_inline))
+static inline void fill_places(struct turn *turns, size_t count, uint32_t heaviest, bool are_alike, uint32_t size, uint64_t *taken,
+		uint32_t *table) {
+	for (uint32_t filled = 0; filled < size; count = remove_satisfied(turns, count)) {
+		for (bool is_somebody_satisfied = false; !is_somebody_satisfied && filled < size;) {
+			for (struct turn *turn = turns; turn < turns + count; turn++) {
+				if (!are_alike && !has_turn(turn, heaviest))
+					continue;
+				uint32_t place = turn->place, next = place + turn->skip;
+				turn->place = next >= size ? next - size : next;
+				if (!take(taken, place))
+					continue;
+				table[place] = turn->slot;
+				is_somebody_satisfied |= --turn->left == 0;
+				filled++;
+			}
 		}
-		if (is_somebody_satisfied)
-			count = remove_satisfied(turns, count);
 	}
 }
 
@@ -116,9 +122,17 @@ int vpc_maglev_build(struct vpc_maglev_backend *backends, size_t count, uint32_t
 		return -ENOMEM;
 	qsort(backends, count, sizeof *backends, compare_names);
 	uint32_t heaviest = start_turns(backends, count, size, turns);
-	if (heaviest == 0)
+	if (heaviest == 0) {
 		memset(ret_table, 0, size * sizeof *ret_table);
+		return 0;
+	}
+	count = remove_satisfied(turns, count); /* of weight 0 */
+	bool are_alike = true;
+	for (size_t i = 0; i < count; i++)
+		are_alike &= turns[i].weight == heaviest;
+	if (are_alike)
+		fill_places(turns, count, heaviest, true, size, taken, ret_table);
 	else
-		fill_places(turns, count, heaviest, size, taken, ret_table);
+		fill_places(turns, count, heaviest, false, size, taken, ret_table);
 	return 0;
 }

@@ -36,7 +36,7 @@ enum exit_status { EXIT_STATUSES(EXIT_AS_ENUM) };
 	X(OUTPUT, "output", "OUT", "template patch, filter capture: the file to write; other verbs: json (-o for short)") \
 	X(ALLOW, "allow", "PORTS", "open these ports, like tcp/22,udp/5000-5010,ip/47; may be repeated") \
 	X(REDIRECT, "redirect", "PORTS", "hand what arrives for these ports to AF_XDP sockets; may be repeated") \
-	X(MODE, "mode", "MODE", "native, generic or offload XDP; auto: native, else generic") \
+	X(MODE, "mode", "MODE", "filter: native, generic or offload XDP; auto: native, else generic; lb run: dsr, the default and only one") \
 	X(REPLIES, "udp-replies", "RANGE", "ports that UDP replies come to, like 32768-60999, or none; else what the sysctl ip_local_port_range says") \
 	X(ON_EXIT, "on-exit", "WHAT", "keep: the filter stays when the command has ended; detach: it lasts as long as the command runs") \
 	X(CONFIRM, "confirm-within", "TIME", "take it back after that time, like 30s, unless confirmed; no process has to live for that") \

@@ -131,6 +131,14 @@ static int read_check(const struct command_line *command_line, struct lb_check *
 	return result;
 }
 
+static int check_mode(const struct command_line *command_line, struct vpc_error *error) {
+	const char *mode = command_line->values[OPTION_MODE];
+	if (!mode || strcmp(mode, "dsr") == 0)
+		return 0;
+	snprintf(error->text, sizeof error->text, "--mode: '%.64s' is not dsr (direct server return), which is what there is: backends unwrap packets and answer clients themselves", mode);
+	return -EINVAL;
+}
+
 void print_lb_run(void) {
 	printf("\nWhat is there already is kept as it is: 'lb add', 'lb drain' and 'lb remove' change it under traffic, also from elsewhere.\n"
 		   "The balancer goes on when this command ends; run it again to go on checking. 'lb stop' ends it.\n"
@@ -149,6 +157,7 @@ enum exit_status lb_run(const struct command_line *command_line) {
 	struct lb_wanted wanted;
 	struct agent agent = {0};
 	int result = lb_read_wanted(command_line, &wanted, &error);
+	result = result ?: check_mode(command_line, &error);
 	result = result ?: read_check(command_line, &agent.check, &error);
 	if (result < 0) {
 		fprintf(stderr, "vpcctl: %s\n", error.text);

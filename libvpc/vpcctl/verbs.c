@@ -42,7 +42,7 @@ const struct verb VERBS[] = {
 		WITH(PACKETS) | WITH(BPFFS) | WITH(HELP), filter_capture, print_capture_limits},
 	{"lb run", NULL, "balance VIPs over backends, and check these; what it made goes on when it ends",
 		"vpcctl lb run --interface eth0 --vip 40.1.1.1:80/tcp --backend 10.0.0.11 --backend 10.0.0.12,weight=3", WITH(INTERFACE),
-		WITH(VIP) | WITH(BACKEND) | WITH(TABLE_SIZE) | WITH(CONNECTIONS) | WITH(AFFINITY) | WITH(CHECK) | WITH(CHECK_EVERY) | WITH(CHECK_FALL) |
+		WITH(MODE) | WITH(VIP) | WITH(BACKEND) | WITH(TABLE_SIZE) | WITH(CONNECTIONS) | WITH(AFFINITY) | WITH(CHECK) | WITH(CHECK_EVERY) | WITH(CHECK_FALL) |
 			WITH(CHECK_RISE) | WITH(HOOK) | BALANCER, lb_run, print_lb_run},
 	{"lb add", NULL, "add a VIP or backends, change their weight, or end their draining",
 		"vpcctl lb add --interface eth0 --vip 40.1.1.1:80/tcp --backend 10.0.0.13,weight=2", WITH(INTERFACE) | WITH(VIP),

@@ -31,16 +31,21 @@ static __always_inline int restore(struct xdp_md *ctx) {
 	struct lb_wrap *set = bpf_map_lookup_elem(&wrap_settings, &zero);
 	if (!set)
 		return -1;
-	int excess = (int)(ctx->data_end - ctx->data) - (int)sizeof(struct lb_wrap_frame);
+	int excess = (int)(ctx->data_end - ctx->data) - LB_WRAP_LENGTH;
 	if (excess && bpf_xdp_adjust_head(ctx, excess))
 		return -1;
-	struct lb_wrap_frame *frame = (void *)(long)ctx->data;
-	if ((void *)(frame + 1) > (void *)(long)ctx->data_end)
+	void *frame = (void *)(long)ctx->data;
+	if (frame + LB_WRAP_LENGTH > (void *)(long)ctx->data_end)
 		return -1;
-	*frame = set->frame;
-	__u32 flow = set->counter++ & set->mask;
-	frame->words[LB_WRAP_SOURCE] += bpf_htons(flow >> 16);
-	frame->words[LB_WRAP_SOURCE + 1] += bpf_htons(flow & 0xffff);
+	__u16 *ethernet = frame;
+	__u32 *words = frame + sizeof set->frame.ethernet, flow = set->counter++ & set->mask;
+#pragma unroll
+	for (int i = 0; i < 7; i++)
+		ethernet[i] = set->frame.ethernet[i];
+#pragma unroll
+	for (int i = 0; i < 12; i++)
+		words[i] = i == LB_WRAP_SOURCE ? bpf_htonl(bpf_ntohl(set->frame.words[i]) + flow) : set->frame.words[i];
+	*(__u16 *)(words + 12) = set->frame.end;
 	return 0;
 }
 
