@@ -58,7 +58,7 @@ struct run {
 	char looks[64];
 	size_t count;
 	uint64_t first, last;
-	bool waited;
+	bool waited, over;
 	bool failed_sooner; /* the n-th failure was tried again before its least time */
 };
 
@@ -69,6 +69,8 @@ static uint64_t passed(const struct run *run) {
 static void work(void *context, const char *key) {
 	struct run *run = context;
 	uint64_t now = passed(run);
+	if (run->over)
+		return;
 	if (run->count && CASES[run->number].fails && now - run->last < (run->count < 3 ? 20u << (run->count - 1) : 80u))
 		run->failed_sooner = true;
 	if (!run->count)
@@ -101,7 +103,7 @@ static void do_step(uv_timer_t *timer) {
 	else if (!run->waited) /* from the last step on, however late it was */
 		run->waited = true, uv_timer_start(timer, do_step, CASES[run->number].until - (run->step ? steps[run->step - 1].at : 0), 0);
 	else
-		uv_stop(timer->loop);
+		run->over = true, uv_stop(timer->loop); /* timers that are due as well still run */
 }
 
 static void run_case(size_t number) {
