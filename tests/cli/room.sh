@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# A room of one's own for a test script that sources this file: it starts itself again in new mount and network
-# namespaces with a bpffs, a tracefs and a /run/netns that nobody else sees. All of it ends with the script.
+# A room of one's own for a test script that sources this file: it starts itself again in new mount, network and process
+# namespaces with a bpffs, a tracefs and a /run/netns that nobody else sees. All of it ends with the script, whatever ends
+# that: the script is the first process of its namespace, with which all others in there die.
 
 if [[ -z ${LIBVPC_ROOM:-} ]]; then
 	[[ $(id -u) == 0 ]] || { echo "skipped: needs root for namespaces and BPF"; exit 77; }
-	LIBVPC_ROOM=1 exec unshare --mount --net --fork --kill-child "$0" "$@"
+	LIBVPC_ROOM=1 exec unshare --mount --net --pid --fork --kill-child --mount-proc "$0" "$@"
 fi
 
 mount -t bpf bpf /sys/fs/bpf
