@@ -107,7 +107,8 @@ static int program_fd(const struct bpf_object *object, const char *name) {
 	return bpf_program__fd(program);
 }
 
-static void load_wrapper(const char *path, int filter_fd) {
+/* Closed by the caller. */
+static struct bpf_object *load_wrapper(const char *path, int filter_fd) {
 	struct bpf_object *object = bpf_object__open_file(path, NULL);
 	uint32_t zero = 0;
 	if (!object || bpf_object__load(object))
@@ -117,6 +118,7 @@ static void load_wrapper(const char *path, int filter_fd) {
 	bench.fixed_fd = program_fd(object, "fixed");
 	if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "wrapped"), &zero, &filter_fd, BPF_ANY))
 		bench_fail("the filter behind the wrapper: %s", strerror(errno));
+	return object;
 }
 
 static void open_port(int fd, enum vpc_filter_kind kind, uint16_t port) {
@@ -172,7 +174,7 @@ int main(int argc, char **argv) {
 		bench_fail("usage: bench_filter OBJECT-DIRECTORY");
 	struct vpc_instance *filter = load_filter(&template);
 	snprintf(path, sizeof path, "%s/filter_wrap.bpf.o", argv[1]);
-	load_wrapper(path, vpc_instance_fd(filter));
+	struct bpf_object *wrapper = load_wrapper(path, vpc_instance_fd(filter));
 	make_frame(4, IPPROTO_TCP, OPEN_PORT);
 	measure_fixed();
 	for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
@@ -184,6 +186,7 @@ int main(int argc, char **argv) {
 	make_frame(4, IPPROTO_TCP, 23);
 	bench.action = XDP_DROP;
 	measure("port filter, dropped while it waits for confirmation", BENCH_NONE);
+	bpf_object__close(wrapper);
 	vpc_instance_free(filter);
 	vpc_template_free(template);
 	return 0;

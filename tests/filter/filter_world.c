@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <vpc/vpc.h>
 
 struct filter_world world;
 static uint64_t counts_before[VPC_FILTER_VERDICT_COUNT];
@@ -64,22 +63,26 @@ static void read_counts(uint64_t *ret_counts) {
 void world_make(void) {
 	const struct vpc_template_options choice = {.size = sizeof choice, .program = "portfilter"};
 	const struct vpc_prepare_options options = {.size = sizeof options, .direction = VPC_XDP};
-	struct vpc_template *template;
-	struct vpc_instance *instance;
 	struct vpc_error error;
-	int result = vpc_template_open_builtin("portfilter", &choice, &template, &error);
-	result = result ?: vpc_template_prepare(template, &options, &error);
-	result = result ?: vpc_instance_load(template, "portfilter", NULL, 0, &instance, &error);
+	int result = vpc_template_open_builtin("portfilter", &choice, &world.template, &error);
+	result = result ?: vpc_template_prepare(world.template, &options, &error);
+	result = result ?: vpc_instance_load(world.template, "portfilter", NULL, 0, &world.instance, &error);
 	if (result) {
 		printf("%s\n", error.text);
 		exit(result == -EPERM ? 77 : 1);
 	}
-	world.program_fd = vpc_instance_fd(instance);
-	world.ports_fd = vpc_template_map_fd(template, "filter_ports");
-	world.settings_fd = vpc_template_map_fd(template, "filter_settings");
-	world.counters_fd = vpc_template_map_fd(template, "filter_counters");
-	world.sockets_fd = vpc_template_map_fd(template, "filter_sockets");
+	world.program_fd = vpc_instance_fd(world.instance);
+	world.ports_fd = vpc_template_map_fd(world.template, "filter_ports");
+	world.settings_fd = vpc_template_map_fd(world.template, "filter_settings");
+	world.counters_fd = vpc_template_map_fd(world.template, "filter_counters");
+	world.sockets_fd = vpc_template_map_fd(world.template, "filter_sockets");
 	fill_table();
+}
+
+void world_free(void) {
+	world_bind_socket(false);
+	vpc_instance_free(world.instance);
+	vpc_template_free(world.template);
 }
 
 void world_bind_socket(bool is_bound) {

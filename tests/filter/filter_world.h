@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <vpc/vpc.h>
 #include "portfilter.h"
 
 /* Ports of the table, by what they are open for. Everything else is closed. */
@@ -25,12 +26,15 @@ enum {
 enum wait { CONFIRMED, WAITING, OVER_TO_NOTHING, OVER_TO_EARLIER, WAITS };
 
 extern struct filter_world {
+	struct vpc_template *template;
+	struct vpc_instance *instance;
 	int program_fd, ports_fd, settings_fd, counters_fd, sockets_fd;
 	uint8_t flags[VPC_FILTER_KEYS]; /* what stands in filter_ports */
 } world;
 
 /* Loads the program and fills the table. Ends the process with 77 where BPF is not permitted. */
 void world_make(void);
+void world_free(void);
 void world_set_port(enum vpc_filter_kind kind, uint16_t port, uint8_t flags);
 /* An AF_XDP socket stands at queue 0, which is where test runs arrive, or does not. */
 void world_bind_socket(bool is_bound);

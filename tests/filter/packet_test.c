@@ -327,6 +327,7 @@ int main(void) {
 	};
 	world_make();
 	int failed = cmocka_run_group_tests_name("port filter", tests, NULL, NULL);
+	world_free();
 	printf("%zu rows, %zu runs, %zu failed\n", rows, runs, failures);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

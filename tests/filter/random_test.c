@@ -225,6 +225,7 @@ int main(void) {
 	printf("seed %llu\n", (unsigned long long)state);
 	world_make();
 	int failed = cmocka_run_group_tests_name("port filter, random", tests, NULL, NULL);
+	world_free();
 	for (uint32_t i = 0; i < VPC_FILTER_VERDICT_COUNT; i++)
 		printf("%s %llu%s", verdict_name(i), (unsigned long long)tally[i], i + 1 < VPC_FILTER_VERDICT_COUNT ? ", " : "\n");
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
