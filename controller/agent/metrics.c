@@ -37,7 +37,7 @@ static const struct metric {
     GAUGE("libvpc_settings_in_force", "", collect_settings_in_force, "Whether every setting of the ConfigMap is in force: 1 or 0."),
     GAUGE("libvpc_settings_info", "vni_range, vlan_range, uplink, underlay_family, udp_port, network_policy", collect_settings,
         "Always 1; the settings in force."),
-    GAUGE("libvpc_vpcs", "", collect_vpcs, "VPCs that this agent knows."),
+    GAUGE("libvpc_vpcs", "reason", collect_vpcs, "VPCs in the cluster, by the reason of their condition Ready; empty: none yet."),
     GAUGE("libvpc_identifiers", "encapsulation, state", collect_identifiers,
         "Claims of identifiers in the cluster, held or released and in their hold-down."),
     GAUGE("libvpc_pods", "vpc, state", collect_pods, "Pods of this node by their VPC: attached, closed after an ADD that failed, or waiting."),

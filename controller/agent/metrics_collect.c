@@ -107,7 +107,12 @@ void collect_log_messages(const struct agent *agent, struct buffer *output, cons
 /* ---- objects and Pods ---- */
 
 void collect_vpcs(const struct agent *agent, struct buffer *output, const char *metric) {
-	metrics_value(output, metric, NULL, agent->objects[KIND_VPC].count);
+	struct sums sums = {0};
+	TABLE_EACH(&agent->objects[KIND_VPC], entry) {
+		const struct condition *ready = condition_find(&((const struct object *)entry->value)->vpc.status.conditions, "Ready");
+		add_labelled(&sums, "reason", ready && ready->reason ? ready->reason : "", NULL, NULL, 1);
+	}
+	print_sums(&sums, output, metric);
 }
 
 void collect_identifiers(const struct agent *agent, struct buffer *output, const char *metric) {
