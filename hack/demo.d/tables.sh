@@ -115,9 +115,11 @@ may_reach() {
 }
 
 measure() {
-	local targets=() name
+	local targets=() name awaited
 	for name in "${everybody[@]}"; do
-		[[ $name == "$1" ]] || targets+=("$name=${ipv4_of[$name]}" "$name=${ipv6_of[$name]}")
+		awaited=''
+		! may_reach "$1" "$name" || awaited=+
+		[[ $name == "$1" ]] || targets+=("$awaited$name=${ipv4_of[$name]}" "$awaited$name=${ipv6_of[$name]}")
 	done
 	nsenter --net="/run/netns/$1" "$probe" ask "$patience" "$port" "${targets[@]}" >"/run/results/$1.reach"
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds for arm64 with Debian's cross compiler and a root of arm64 packages that was unpacked, not installed:
 #
-#   cmake -S . -B build-arm64 --toolchain hack/kernels.d/arm64.cmake -DLIBVPC_SYSROOT=/path/of/the/root
+#   cmake -S . -B build-arm64 --toolchain hack/kernels.d/arm64.cmake -DLIBVPC_SYSROOT=/path/of/the/root \
+#         -DLIBVPC_LINK_OBJECTS=/path/of/this/machine's/build/bin/link_objects
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES LIBVPC_SYSROOT)

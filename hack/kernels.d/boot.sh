@@ -27,7 +27,7 @@ start_machine() {
 	fifo=$work/results
 	rm -f "$fifo"
 	mkfifo "$fifo"
-	setpriv --pdeathsig KILL nice -n 5 "${command[@]}" -m 2048 -smp 1 -display none -nodefaults -no-user-config -no-reboot \
+	setpriv --pdeathsig KILL "${command[@]}" -m 2048 -smp 1 -display none -nodefaults -no-user-config -no-reboot \
 		-kernel "$3" -initrd "$4" -append "console=$(console_of "$1") panic=-1 oops=panic loglevel=5" -serial "file:$5" \
 		-device virtio-serial-pci -chardev file,id=results,path=/dev/stdout -device virtserialport,chardev=results,name=libvpc \
 		</dev/null >"$fifo" 2>"$work/emulator.log" &

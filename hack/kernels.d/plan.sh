@@ -30,8 +30,9 @@ make_plan() {
 cross_build() {
 	local log=$work/cross_build.log
 	say "building for $1"
-	cmake -S . -B "$2" -G Ninja --toolchain "$here/$1.cmake" -DLIBVPC_SYSROOT="$root" >"$log" 2>&1 &&
-		nice cmake --build "$2" --parallel "$(nproc)" >"$log" 2>&1 && return
+	cmake -S . -B "$2" -G Ninja --toolchain "$here/$1.cmake" -DLIBVPC_SYSROOT="$root" \
+		-DLIBVPC_LINK_OBJECTS="$build/bin/link_objects" >"$log" 2>&1 &&
+		cmake --build "$2" --parallel "$(nproc)" >"$log" 2>&1 && return
 	tail -n 40 "$log"
 	verdict="${red}FAILED$plain: does not build for $1"
 	return 1

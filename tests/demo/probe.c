@@ -4,10 +4,10 @@
  *
  *	probe serve NAME PORT
  *		binds TCP and UDP of both families, goes to the background, and answers everything with NAME
- *	probe ask MILLISECONDS PORT NAME=ADDRESS[@PORT]...
+ *	probe ask MILLISECONDS PORT [+]NAME=ADDRESS[@PORT]...
  *		tries ICMP echo, TCP and UDP for each address, or TCP and UDP alone for one with a port of its own, prints
  *		"NAME FAMILY PROTOCOL yes|no" for each when time is up, in the order of the arguments; yes: an answer came back, and
- *		over TCP and UDP it was NAME's
+ *		over TCP and UDP it was NAME's. Answers of +NAME are waited for beyond that time: a slow machine is no reason for a "no".
  *	probe send ADDRESS PORT
  *		sends what comes by standard input as one UDP packet
  */
@@ -29,6 +29,7 @@
 #define MOST_ATTEMPTS 512
 #define LONGEST_NAME 64
 #define RESEND_MILLISECONDS 200
+#define AWAITED_MILLISECONDS 60000 /* guards against waiting for ever */
 
 enum protocol { ICMP, TCP, UDP, PROTOCOLS };
 static const char *const PROTOCOL_NAMES[PROTOCOLS] = {"ICMP", "TCP", "UDP"};
@@ -39,7 +40,7 @@ struct attempt {
 	enum protocol protocol;
 	struct sockaddr_storage address;
 	socklen_t address_length;
-	bool answered;
+	bool awaited, answered;
 };
 
 static _Noreturn void give_up(const char *what) {
@@ -180,21 +181,30 @@ static bool is_answer(int fd, const struct attempt *attempt) {
 static size_t plan(char **targets, int count, uint16_t port, struct attempt *ret_attempts) {
 	size_t planned = 0;
 	for (int i = 0; i < count; i++) {
-		char *separator = strchr(targets[i], '='), *own_port = strchr(targets[i], '@');
-		if (!separator || separator - targets[i] >= LONGEST_NAME || planned + PROTOCOLS > MOST_ATTEMPTS) {
-			fprintf(stderr, "probe: '%s' is no NAME=ADDRESS, or there are too many\n", targets[i]);
+		bool awaited = targets[i][0] == '+';
+		char *name = targets[i] + awaited, *separator = strchr(name, '='), *own_port = strchr(name, '@');
+		if (!separator || separator - name >= LONGEST_NAME || planned + PROTOCOLS > MOST_ATTEMPTS) {
+			fprintf(stderr, "probe: '%s' is no NAME=ADDRESS, or there are too many\n", name);
 			exit(EXIT_FAILURE);
 		}
 		if (own_port)
 			*own_port = '\0';
 		for (enum protocol protocol = own_port ? TCP : ICMP; protocol < PROTOCOLS; protocol++) {
 			struct attempt *attempt = &ret_attempts[planned++];
-			*attempt = (struct attempt){.protocol = protocol};
-			memcpy(attempt->name, targets[i], separator - targets[i]);
+			*attempt = (struct attempt){.protocol = protocol, .awaited = awaited};
+			memcpy(attempt->name, name, separator - name);
 			resolve(attempt, separator + 1, own_port ? (uint16_t)atoi(own_port + 1) : port);
 		}
 	}
 	return planned;
+}
+
+/* Whether an answer is still to come that is waited for. */
+static bool is_awaiting(const struct attempt *attempts, const struct pollfd *sockets, size_t count) {
+	for (size_t i = 0; i < count; i++)
+		if (attempts[i].awaited && !attempts[i].answered && sockets[i].fd >= 0)
+			return true;
+	return false;
 }
 
 static int ask(int milliseconds, uint16_t port, char **targets, int target_count) {
@@ -204,15 +214,15 @@ static int ask(int milliseconds, uint16_t port, char **targets, int target_count
 	for (size_t i = 0; i < count; i++)
 		sockets[i] = (struct pollfd){open_attempt(&attempts[i]), POLLIN, 0};
 
-	int64_t deadline = now() + milliseconds, resend = now();
-	while (now() < deadline) {
+	int64_t deadline = now() + milliseconds, resend = now(), last = deadline + AWAITED_MILLISECONDS;
+	while (now() < deadline || (now() < last && is_awaiting(attempts, sockets, count))) {
 		if (now() >= resend) {
 			for (size_t i = 0; i < count; i++)
 				if (sockets[i].fd >= 0)
 					send_question(sockets[i].fd, &attempts[i]);
 			resend += RESEND_MILLISECONDS;
 		}
-		int64_t until = resend < deadline ? resend : deadline;
+		int64_t until = resend < deadline || now() >= deadline ? resend : deadline;
 		poll(sockets, count, until > now() ? (int)(until - now()) : 0);
 		for (size_t i = 0; i < count; i++) {
 			if (sockets[i].fd < 0 || !sockets[i].revents)
@@ -247,6 +257,6 @@ int main(int count, char **arguments) {
 		return ask(atoi(arguments[2]), (uint16_t)atoi(arguments[3]), arguments + 4, count - 4);
 	if (count == 4 && strcmp(arguments[1], "send") == 0)
 		return send_input(arguments[2], (uint16_t)atoi(arguments[3]));
-	fprintf(stderr, "probe serve NAME PORT\nprobe ask MILLISECONDS PORT NAME=ADDRESS[@PORT]...\nprobe send ADDRESS PORT\n");
+	fprintf(stderr, "probe serve NAME PORT\nprobe ask MILLISECONDS PORT [+]NAME=ADDRESS[@PORT]...\nprobe send ADDRESS PORT\n");
 	return 2;
 }
