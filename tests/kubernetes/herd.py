@@ -123,7 +123,7 @@ class Judge:
 
     def __init__(self):
         self.vpcs, self.claims, self.users = {}, {}, collections.Counter()  # UID to its object; name to its object; UID to number of VPCEndpoints
-        self.had, self.freed, self.released = {}, {}, set()  # UID to the claim it had; name to (time free, time released); UIDs
+        self.had, self.freed, self.released, self.losers = {}, {}, set(), set()  # UID to the claim it had; name to seconds from release to deletion; UIDs; names
         self.violations, self.reuses = [], 0
 
     def say(self, text):
@@ -162,16 +162,22 @@ class Judge:
             if freed and freed < HOLD_DOWN:
                 self.say(f"{name} was given anew {freed:.1f} s after its release")
         elif event == "MODIFIED" and released and uid not in self.released:
-            self.released.add(uid)
-            if uid in self.vpcs:
+            loses = uid in self.vpcs and self.had.get(uid) not in (None, name)  # another claim of the same VPC counts; this one never did
+            if loses:
+                self.losers.add(name)
+            else:
+                self.released.add(uid)
+            if uid in self.vpcs and not loses:
                 self.say(f"{name} was released while its VPC stands")
-            if self.users[uid]:
+            if self.users[uid] and not loses:
                 self.say(f"{name} was released while {self.users[uid]} nodes use it")
         if event != "DELETED":
             self.claims[name] = made
             return
         self.claims.pop(name, None)
-        if released:
+        if name in self.losers:
+            self.losers.discard(name)
+        elif released:
             self.freed[name] = arrived - seconds(released)
             if self.freed[name] < HOLD_DOWN:
                 self.say(f"{name} was deleted {self.freed[name]:.1f} s after its release")
