@@ -77,7 +77,7 @@ with open(f"{folder}/ca.crt", "rb") as source, open(f"{folder}/probe/ca.crt", "w
 
 
 class Real:
-    port, token = 6443, "admin-token"
+    address, port, token = "127.0.0.1", 6443, "admin-token"
 
 
 one = Probe(command, f"{folder}/probe", Real, "real")
