@@ -4,7 +4,9 @@
 The end-to-end tests' cases, in the order in which they are run:
 
     cases.py [CASE...]      without CASE all
+    cases.py --note FILE    notes what there is before libvpc is installed; with E2E_BEFORE=FILE the last case compares
 """
+import os
 import sys
 import time
 
@@ -15,6 +17,7 @@ from flows import Background
 from names import check_dns
 from reachability import check_matrix
 from tenant import check_forged_vxlan, check_membership, check_spoofing, check_stolen_token
+from uninstall import check_uninstall, note_traces
 from world import World
 
 CASES = {
@@ -30,10 +33,16 @@ CASES = {
     "absent": ("without agents Pods that run go on, and new ones wait", check_agent_absent),
     "list": ("the main plugin's list is overwritten while Pods start", check_list_overwritten),
     "node": ("a node starts anew", check_node_restart),
+    "uninstall": ("uninstalling leaves the cluster and its nodes as they were", check_uninstall),
 }
+# On a cluster that somebody uses libvpc stays; and as it was before, nobody has noted.
+if "E2E_BEFORE" not in os.environ:
+    del CASES["uninstall"]
 
 
 def main(names):
+    if names[:1] == ["--note"]:
+        return note_traces(names[1])
     unknown = [name for name in names if name not in CASES]
     if unknown:
         sys.exit(f"no case {' '.join(unknown)}; there are {' '.join(CASES)}")
