@@ -66,6 +66,7 @@ kernels cpio                      what a machine boots with
 kernels kmod                      which module needs which
 kernels debian-archive-keyring    the signatures of Debian's kernels
 kernels jq                        which tests there are
+kind   ?golang-1.24-go|golang-1.23-go|golang-1.22-go|golang-1.21-go  Kubernetes' commands; unless a Go is there that can
 kind   debootstrap                 the Debian that nodes and their Docker are made of
 kind   debian-archive-keyring      its packages' signatures
 kind   jq                          JSON in scripts
