@@ -70,7 +70,7 @@ print_table() {
 	row_of "a replacement there keeps its" feature_of xdp_replacement
 	row_of "\`redirect_peer\`" feature_of redirect_peer
 	row_of "\`vpcctl doctor\`: everything works" passed_of '^doctor$'
-	row_of "attach, replace, pin, read back" passed_of '^(attach|library|datapath_life)'
+	row_of "attach, replace, pin, read back" passed_of '^(attach_attach|datapath_life)$'
 	row_of "packet tables and scenarios" passed_of '^packet_(rows|scenarios)$'
 	row_of "two nodes, VXLAN and VLAN (\`hack/demo\`)" passed_of '^(demo|datapath_traffic)$'
 }
