@@ -42,10 +42,11 @@ row() { local cells; cells=$(printf ' %s |' "$@"); echo "|$cells"; }
 
 # row_of TITLE COMMAND ARGUMENT: what the command says for each kernel; none of what was not tried on any
 row_of() {
-	local title=$1 cells=() kernel
+	local title=$1 cells=() kernel text
 	shift
 	for kernel in "${columns[@]}"; do cells+=("$(with_commas "$("$1" "$kernel" "${@:2}")")"); done
-	[[ -n ${cells[*]//[- ]/} ]] || return 0
+	text=${cells[*]}
+	[[ -n ${text//[- ]/} ]] || return 0
 	row "$title" "${cells[@]}"
 }
 
