@@ -133,4 +133,4 @@ install_packages() {
 	fi
 	rm -f "$log"
 }
-nowhere=${build:-build}/not-offered
+nowhere=$(realpath -m "${build:-build}")/not-offered # absolute: hack/kind goes elsewhere
