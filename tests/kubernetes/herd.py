@@ -24,8 +24,6 @@ VLANS = (100, 119)
 # Of claims, for each VPC. More may come of a request that the server let time out, and of an agent that was rejected so long
 # that what it knows is old: of few VPCs, and not many more.
 MOST_CREATIONS, MORE_CREATIONS, SHARE_OF_MORE = 3, 6, 0.01
-# Agents hold back by time: where the server or they themselves are slow, as under sanitizers, more of them try.
-SHARE_OF_MORE_BESIDE_OTHER_TESTS = 0.1
 
 
 class Failure(Exception):
@@ -350,10 +348,7 @@ class Herd:
         worst = [f"{len(told)} creations of a claim for VPC {uid}: {', '.join(told)}" for uid, told in tried.items() if len(told) > MOST_CREATIONS]
         for text in violations[:20] + worst[:5]:
             print(f"  {text}")
-        if os.environ.get("LIBVPC_LONG_TESTS"):
-            too_many = len(worst) > max(1, len(tried) * SHARE_OF_MORE) or max(map(len, tried.values())) > MORE_CREATIONS
-        else:
-            too_many = len(worst) > len(tried) * SHARE_OF_MORE_BESIDE_OTHER_TESTS
+        too_many = len(worst) > max(1, len(tried) * SHARE_OF_MORE) or max(map(len, tried.values())) > MORE_CREATIONS
         return 1 if violations or too_many else 0
 
 
